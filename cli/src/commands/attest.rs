@@ -13,9 +13,10 @@ use domain::lifecycle::RunState;
 use domain::table::TableName;
 use job::RecordType;
 use job::target::{Relation, TargetTable, WRITER};
+use platform::secret::ServerUrl;
 use source::{Location, SourceFile};
 use store::model::Run;
-use store::names::{quoted, table as quoted_table};
+use store::names::quoted;
 use store::{RunFilter, Store, stored_job};
 
 use super::context::{find_run, open_store};
@@ -51,8 +52,10 @@ pub(crate) async fn attest(global: &Global, args: &Attest) -> Result<Done, Failu
     may_attest(&*store, &run).await?;
     let later = later(&*store, &run).await?;
     let schema = settings.store.schema.as_deref().filter(|_| args.target.is_none());
+    let url = args.target.clone().unwrap_or_else(|| settings.store.url.clone());
+    let quotes = quotes_of(&url);
     let targets = job.records.iter().enumerate();
-    let targets = targets.map(|(place, record)| rows_of(run.run_id, place, record, schema, &later));
+    let targets = targets.map(|(place, record)| rows_of(run.run_id, place, record, schema, &later, quotes));
     job.targets = targets.collect::<Result<_, _>>()?;
     let location = match &args.source {
         Some(given) => Location::parse(given),
@@ -65,7 +68,6 @@ pub(crate) async fn attest(global: &Global, args: &Attest) -> Result<Done, Failu
         declared.map_err(|error| Failure::unfinished(format!("declared totals of the run: {error}")))?;
     let of_store = (args.target.is_none() && wiring::is_postgres(&settings))
         .then(|| wiring::postgres_settings(&settings));
-    let url = args.target.clone().unwrap_or_else(|| settings.store.url.clone());
     let target =
         database(&settings, &url, args.target_password_file.as_ref(), of_store, job.targets.len()).await?;
     let (differences, resumable) = list(&args.comparing)?;
@@ -104,6 +106,17 @@ async fn later(store: &dyn Store, run: &Run) -> Result<Vec<RunId>, Failure> {
     Ok(all.into_iter().map(|other| other.run_id).collect())
 }
 
+/// How names are quoted in a database's SQL.
+pub(super) type Quotes = fn(&str) -> String;
+
+/// How names are quoted in the SQL of the database at `url`.
+pub(super) fn quotes_of(url: &ServerUrl) -> Quotes {
+    match url.is_of(&["mysql://", "mariadb://"]) {
+        true => |name| format!("`{}`", name.replace('`', "``")),
+        false => quoted,
+    }
+}
+
 /// The rows of final that the run wrote; of an upsert, those of later runs too, told apart by their run.
 pub(super) fn rows_of(
     run_id: RunId,
@@ -111,6 +124,7 @@ pub(super) fn rows_of(
     record: &RecordType,
     schema: Option<&str>,
     later: &[RunId],
+    quotes: Quotes,
 ) -> Result<TargetTable, Failure> {
     let mut of = TargetTable::of_final(place, record);
     let layout = &record.layout;
@@ -127,7 +141,7 @@ pub(super) fn rows_of(
         let name = format!("{}.{}", quoted(schema), quoted(table.name()));
         table = TableName::parse(&name).map_err(|error| Failure::usage(error.to_string()))?;
     }
-    let run = format!("t.{}", quoted(column));
+    let run = format!("t.{}", quotes(column));
     if later.is_empty() || layout.mode != Mode::Upsert {
         of.filter = Some(format!("{run} = '{run_id}'"));
         of.relation = Relation::Table(table);
@@ -140,7 +154,7 @@ pub(super) fn rows_of(
     of.relation = Relation::Query(format!(
         "SELECT t.*, CASE {} ELSE 0 END AS {WRITER} FROM {} AS t WHERE {run} IN ({})",
         numbers.join(" "),
-        quoted_table(&table),
+        table.schema().into_iter().chain([table.name()]).map(quotes).collect::<Vec<_>>().join("."),
         ids.join(", ")
     ));
     of.plan.names_writer = true;

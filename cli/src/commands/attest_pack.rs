@@ -13,7 +13,7 @@ use domain::report::{Outcome, Report, SourceSummary};
 use job::Job;
 use source::{Location, SourceFile};
 
-use super::attest::{is_the_runs, rows_of};
+use super::attest::{is_the_runs, quotes_of, rows_of};
 use super::quick;
 use super::reconcile::{Papers, Sides, compared, comparison, conclude, database, failure};
 use super::resumable::list;
@@ -32,8 +32,9 @@ pub(super) async fn attest(global: &Global, args: &Attest) -> Result<Done, Failu
         ));
     };
     let (run_id, mut job, report) = read(path, args)?;
+    let quotes = quotes_of(url);
     let targets = job.records.iter().enumerate();
-    let targets = targets.map(|(place, record)| rows_of(run_id, place, record, None, &[]));
+    let targets = targets.map(|(place, record)| rows_of(run_id, place, record, None, &[], quotes));
     job.targets = targets.collect::<Result<_, _>>()?;
     let target =
         database(&settings, url, args.target_password_file.as_ref(), None, job.targets.len()).await?;

@@ -149,3 +149,61 @@ fn a_row_of_a_table_without_snapshots_that_changes_while_it_is_read_is_unstable(
     );
     assert!(!failed(&report, "rows that changed while they were read"), "{report}");
 }
+
+#[test]
+#[ignore = "needs PostgreSQL and MariaDB: run ./test"]
+fn a_copy_of_a_run_is_attested_and_of_an_upsert_later_runs_are_told_apart() {
+    let url = mysql();
+    let fleet = Fleet::new(servers(), postings(200));
+    // A name that is a word of SQL, and one of its own: the server is shared.
+    let table = format!("copy_{}", std::process::id());
+    let job = JOB
+        .replace("final = \"postings\"", &format!("final = \"{table}\""))
+        .replace("mode = \"append\"", "mode = \"upsert\"\nrun_column = \"load\"");
+    fleet.desk.put("job.toml", &job);
+    let store = ["--store", "sqlite:log.db"];
+    let run = |line: &[&str]| fleet.desk.run(&[line, &store].concat());
+    fleet.desk.put("later.csv", "id,booked_on,amount,text\n17,2024-02-01,1.00,later\n");
+    run(&["run", "job.toml", "--source", "in.csv"]).exits(0);
+    let sql = rusqlite::Connection::open(fleet.desk.path("log.db")).unwrap();
+    let loaded = |table: &str| {
+        let mut rows = sql.prepare(&format!("SELECT * FROM {table} ORDER BY id")).unwrap();
+        let columns: Vec<_> = rows.column_names().into_iter().map(|name| format!("`{name}`")).collect();
+        let values = rows
+            .query_map([], |row| {
+                let value = |at| match row.get::<_, rusqlite::types::Value>(at).unwrap() {
+                    rusqlite::types::Value::Integer(number) => number.to_string(),
+                    rusqlite::types::Value::Text(text) => format!("'{text}'"),
+                    other => panic!("{other:?}"),
+                };
+                Ok(format!("({})", (0..6).map(value).collect::<Vec<_>>().join(",")))
+            })
+            .unwrap();
+        let values: Vec<_> = values.map(Result::unwrap).collect();
+        format!("INSERT INTO {table} ({}) VALUES {}", columns.join(","), values.join(","))
+    };
+    maria(
+        &url,
+        &format!(
+            "CREATE TABLE {table} (id BIGINT, booked_on DATE, amount DECIMAL(20,4), text VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, `load` CHAR(36), last_record_no BIGINT);
+             {}",
+            loaded(&table)
+        ),
+    );
+    run(&["audit", "keygen", "-o", "me"]).exits(0);
+    run(&["audit", "export", "last", "--key", "me.key", "-o", "run.pack"]).exits(0);
+    let pack = ["attest", "run.pack", "--pack-key", "me.pub", "--target", &url];
+    run(&pack).exits(0).prints(&["CONTENT AGREES", "MariaDB"]);
+    maria(&url, &format!("UPDATE {table} SET text = concat(text, ' ') WHERE id = 18"));
+    run(&pack).exits(1).prints(&["CONTENT DIFFERS", "fingerprint of the run's rows"]);
+    run(&[&pack[..], &["--source", "in.csv"]].concat()).exits(1).prints(&["18", "text"]);
+    let first = fleet.desk.run(&["report", "--json", "--store", "sqlite:log.db"]).exits(0).json();
+    let first = first["run_id"].as_str().unwrap();
+    run(&["run", "job.toml", "--source", "later.csv"]).exits(0);
+    maria(
+        &url,
+        &format!("DELETE FROM {table}; {}; ALTER TABLE {table} MODIFY amount DECIMAL(15,2)", loaded(&table)),
+    );
+    run(&["attest", first, "--target", &url]).exits(0).prints(&["RECONCILED", "1 replaced by later runs"]);
+    maria(&url, &format!("DROP TABLE {table}"));
+}

@@ -18,6 +18,12 @@ use crate::value::{FieldType, Value};
 
 use super::cell::{Cell, put_cell};
 
+/// How a time ends that is a midnight, as [`Cell::Timestamp`] has it.
+const MIDNIGHT: &[u8] = b" 00:00:00.000000";
+
+/// How long a date is (`YYYY-MM-DD`).
+const DATE_BYTES: usize = 10;
+
 /// Whether the content of a run's rows was compared, by their fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContentLook {
@@ -33,8 +39,9 @@ pub struct ContentLook {
 
 /// Appends what a column holds as a field whose type is `ty`, in the one form that the field's values have.
 ///
-/// An exact number of the same value gets the field's scale. Everything else is as [`put_cell`] has it, so that a value
-/// of another type, a finer time or one more blank gives another field.
+/// It is the form in which final was read back: where a column of final had another type that holds the field's values,
+/// an exact number of the same value gets the field's scale, and a date and its midnight are the same. Everything else
+/// is as [`put_cell`] has it, so that a value of another type, a finer time or one more blank gives another field.
 pub fn put_value(out: &mut Vec<u8>, ty: &FieldType, cell: &Cell<'_>) {
     let start = out.len();
     put_cell(out, ty, cell);
@@ -44,6 +51,20 @@ pub fn put_value(out: &mut Vec<u8>, ty: &FieldType, cell: &Cell<'_>) {
         Tag::Integer => raw.content.try_into().ok().map(|bytes| Amount::from(i64::from_be_bytes(bytes))),
         _ => None,
     };
+    let of_moment = match (ty, raw.tag, raw.content) {
+        (FieldType::Date, Tag::Timestamp, content) => {
+            content.strip_suffix(MIDNIGHT).map(|date| (Tag::Date, date.to_vec()))
+        }
+        (FieldType::Timestamp, Tag::Date, date) if date.len() == DATE_BYTES => {
+            Some((Tag::Timestamp, [date, MIDNIGHT].concat()))
+        }
+        _ => None,
+    };
+    if let Some((tag, content)) = of_moment {
+        out.truncate(start);
+        record::put_raw(out, tag, &content);
+        return;
+    }
     let value = match (ty, amount) {
         (FieldType::Decimal { scale, .. }, Some(amount)) => amount.rescale(*scale).ok().map(Value::Decimal),
         (FieldType::Integer, Some(amount)) => {
@@ -134,6 +155,8 @@ pub fn content_checks(expected: Hash, (found, out_of_place): (Hash, u64), at_ms:
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
+
     use super::*;
 
     fn field(ty: &FieldType, cell: &Cell<'_>) -> Vec<u8> {
@@ -162,5 +185,15 @@ mod tests {
         assert_eq!(field(&FieldType::Integer, &Cell::Number("3.00")), three);
         assert_ne!(field(&FieldType::Integer, &Cell::Number("3.01")), three);
         assert_ne!(field(&FieldType::Integer, &Cell::Text("3")), three);
+        let (leap, midnight) = (date(2024, 2, 29), date(2024, 2, 29).at(0, 0, 0, 0));
+        let day = value(&Value::Date(leap));
+        assert_eq!(field(&FieldType::Date, &Cell::Timestamp("2024-02-29 00:00:00.000000")), day);
+        assert_ne!(field(&FieldType::Date, &Cell::Timestamp("2024-02-29 00:00:00.000001")), day);
+        assert_ne!(field(&FieldType::Date, &Cell::Timestamp("2024-02-29 00:00:00.000000001")), day);
+        assert_ne!(field(&FieldType::Date, &Cell::Instant("2024-02-29 00:00:00.000000Z")), day);
+        let began = value(&Value::Timestamp(midnight));
+        assert_eq!(field(&FieldType::Timestamp, &Cell::Date("2024-02-29")), began);
+        assert_ne!(field(&FieldType::Timestamp, &Cell::Date("infinity")), began);
+        assert_ne!(field(&FieldType::Instant, &Cell::Date("2024-02-29")), began);
     }
 }
