@@ -102,20 +102,20 @@ fn a_chain_that_is_killed_between_two_steps_comes_to_the_same_report() {
     let (whole, lists) = (like_chain(whole), papers(&desk));
     assert_eq!(names(&desk.path("work")), BTreeSet::new());
     // How many hops are taken then, how many events of hops there are in all, and between which hops it is said that
-    // they were not compared as of one moment.
+    // they were not compared as of one moment. A phase that ends beside the one that dies may still be kept, or not.
     for (fault, finished, hop_events, apart) in [
-        ("compare.phase.before@1=die", 0, 3, [false, false]),
-        ("compare.told@1=die", 0, 3, [true, false]),
-        ("chain.hop.noted@1=die", 0, 4, [true, false]),
-        ("chain.hop.kept@1=die", 1, 3, [true, false]),
-        ("compare.phase.before@3=die", 1, 3, [true, false]),
-        ("compare.phase.after@3=die", 1, 3, [true, true]),
-        ("compare.met@2=die", 1, 3, [true, true]),
-        ("compare.told@2=die", 1, 3, [true, true]),
-        ("chain.hop.noted@2=die", 1, 4, [true, true]),
-        ("chain.hop.kept@2=die", 2, 3, [false, true]),
-        ("compare.phase.after@5=die", 2, 3, [false, true]),
-        ("chain.hop.kept@3=die", 3, 3, [false, false]),
+        ("compare.phase.before@1=die", 0, 3, None),
+        ("compare.told@1=die", 0, 3, Some([true, false])),
+        ("chain.hop.noted@1=die", 0, 4, Some([true, false])),
+        ("chain.hop.kept@1=die", 1, 3, Some([true, false])),
+        ("compare.phase.before@3=die", 1, 3, None),
+        ("compare.phase.after@3=die", 1, 3, Some([true, true])),
+        ("compare.met@2=die", 1, 3, Some([true, true])),
+        ("compare.told@2=die", 1, 3, Some([true, true])),
+        ("chain.hop.noted@2=die", 1, 4, Some([true, true])),
+        ("chain.hop.kept@2=die", 2, 3, Some([false, true])),
+        ("compare.phase.after@5=die", 2, 3, Some([false, true])),
+        ("chain.hop.kept@3=die", 3, 3, Some([false, false])),
     ] {
         let before = (events(&desk, "load-compared"), events(&desk, "chain-compared"));
         killed(&desk, &LINE, fault);
@@ -123,6 +123,8 @@ fn a_chain_that_is_killed_between_two_steps_comes_to_the_same_report() {
         let report = desk.run(&LINE).exits(1).json();
         let expected: Vec<_> = (0..3).map(|hop| hop < finished).collect();
         assert_eq!(taken(&report), expected, "{fault}");
+        let resumed = [0, 1, 2].map(|hop: usize| report["hops"][hop]["report"].get("resumed").is_some());
+        let apart = apart.unwrap_or([finished == 1 || resumed[0] || resumed[1], resumed[1] || resumed[2]]);
         assert_eq!(["landing", "warehouse"].map(|from| told_apart(&report, from)), apart, "{fault}");
         assert_eq!(events(&desk, "load-compared") - before.0, hop_events, "{fault}");
         assert_eq!(events(&desk, "chain-compared") - before.1, 1, "{fault}");
