@@ -37,7 +37,7 @@ fn a_fleet_is_watched_and_a_run_approved_at_the_coordinators_console() {
     let queues = console.get("/queues");
     assert_eq!(
         (queues["queues"].as_array().unwrap().len(), &queues["dead_letters"]),
-        (5, &0.into()),
+        (8, &0.into()),
         "{queues}"
     );
     // A worker that dies is told apart from one that waits.

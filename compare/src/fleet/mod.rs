@@ -47,6 +47,9 @@ const LEASE: Duration = Duration::from_secs(30);
 /// A worker says so often that it works.
 const WORKING: Duration = Duration::from_secs(10);
 
+/// How often it is told that a comparison waits for workers.
+const TELL: Duration = Duration::from_secs(60);
+
 /// How long is waited for workers.
 #[derive(Debug, Clone, Copy)]
 struct Patience {
@@ -96,6 +99,8 @@ struct Waiting {
     tasks: HashMap<u64, Asked>,
     /// When a worker was heard of last.
     heard: Instant,
+    /// When it was told last that no worker takes what waits; `None` since one was heard of.
+    told: Option<Instant>,
     /// Why nothing more can be asked for.
     failure: Option<String>,
 }
@@ -147,7 +152,12 @@ impl Fleet {
             comparison,
             owner,
             folder,
-            waiting: Mutex::new(Waiting { tasks: HashMap::new(), heard: Instant::now(), failure: None }),
+            waiting: Mutex::new(Waiting {
+                tasks: HashMap::new(),
+                heard: Instant::now(),
+                told: None,
+                failure: None,
+            }),
             next: AtomicU64::new(0),
             patience,
             over: CancellationToken::new(),
@@ -257,7 +267,7 @@ impl Fleet {
         }
         let mut waiting = self.waiting();
         let now = Instant::now();
-        waiting.heard = now;
+        (waiting.heard, waiting.told) = (now, None);
         let Some(asked) = waiting.tasks.get_mut(&answer.task_no) else { return };
         asked.heard = now;
         let begun = asked.starts.len();
@@ -305,13 +315,18 @@ impl Fleet {
         }
     }
 
-    /// Hands out again what was not heard of for a while, if it is not in the queue any more.
+    /// Hands out again what was not heard of for a while, if it is not in the queue any more; tells of what waits there.
     async fn look_at(&self, queue: Queue) {
         let now = Instant::now();
         let is_quiet =
             |asked: &Asked| asked.queue == queue && now.duration_since(asked.heard) > self.patience.quiet;
-        if !self.waiting().tasks.values().any(is_quiet) {
-            return;
+        {
+            let waiting = self.waiting();
+            let is_silent = now.duration_since(waiting.heard) >= self.patience.look;
+            let mut asked = waiting.tasks.values();
+            if !asked.any(|asked| is_quiet(asked) || is_silent && asked.queue == queue) {
+                return;
+            }
         }
         let depth = match self.post.broker().depth(queue).await {
             Ok(depth) => depth,
@@ -320,24 +335,12 @@ impl Fleet {
                 return;
             }
         };
+        if depth > 0 {
+            self.tell_of(queue, depth, now);
+            return;
+        }
         let again: Vec<Bytes> = {
             let mut waiting = self.waiting();
-            if depth > 0 {
-                let silent_for = now.duration_since(waiting.heard);
-                drop(waiting);
-                tracing::warn!(queue = queue.name(), depth, "no worker takes what a comparison asks for");
-                if silent_for > self.patience.silence {
-                    let role = if queue == Queue::Comparisons { "processor" } else { "writer" };
-                    self.fail(&format!(
-                        "no worker was heard of for {} s, with {} waiting in {}; start workers of this release \
-                         (`crossfoot worker --role {role}`)",
-                        silent_for.as_secs(),
-                        plural(depth as u64, "task"),
-                        queue.name()
-                    ));
-                }
-                return;
-            }
             let quiet = waiting.tasks.values_mut().filter(|asked| is_quiet(asked));
             let again = quiet.map(|asked| {
                 (asked.times, asked.heard) = (asked.times + 1, now);
@@ -352,6 +355,9 @@ impl Fleet {
                 }
             }
         };
+        if again.is_empty() {
+            return;
+        }
         tracing::warn!(
             queue = queue.name(),
             tasks = again.len(),
@@ -361,6 +367,33 @@ impl Fleet {
             if let Err(error) = self.post.publish(queue, body).await {
                 tracing::warn!(%error, queue = queue.name(), "cannot hand a task out again; retrying");
             }
+        }
+    }
+
+    /// Tells, now and then, that tasks wait in a queue and no worker is heard of; ends the comparison in the end.
+    fn tell_of(&self, queue: Queue, depth: usize, now: Instant) {
+        let mut waiting = self.waiting();
+        let silent_for = now.duration_since(waiting.heard);
+        let is_told = waiting.told.is_some_and(|told| now.duration_since(told) < TELL);
+        let is_over = silent_for > self.patience.silence;
+        // One that works says so more often.
+        if !is_over && (silent_for < 2 * WORKING || is_told) {
+            return;
+        }
+        waiting.told = Some(now);
+        drop(waiting);
+        let role = if queue == Queue::Comparisons { "processor" } else { "writer" };
+        let why = format!(
+            "no worker was heard of for {} s, with {} waiting in {}; start workers of this release \
+             (`crossfoot worker --role {role}`)",
+            silent_for.as_secs(),
+            plural(depth as u64, "task"),
+            queue.name()
+        );
+        if is_over {
+            self.fail(&why);
+        } else {
+            tracing::warn!("{why}");
         }
     }
 }
