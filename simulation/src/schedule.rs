@@ -18,8 +18,8 @@ use crate::world::{Step, Struck, World};
 /// A run ends within this, in virtual time, whatever struck it.
 pub(crate) const ENDS_WITHIN: Duration = Duration::from_secs(20 * 60);
 
-/// After its end, workers are idle within this.
-const SETTLES_WITHIN: Duration = Duration::from_secs(120);
+/// After its end, workers are idle within this: one of them may have been stopped several times, one after the other.
+const SETTLES_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// How a schedule went.
 #[derive(Debug, Clone, PartialEq, Eq)]
