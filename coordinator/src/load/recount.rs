@@ -116,8 +116,8 @@ impl Load<'_> {
     }
 
     /// Whether recounts may be in the hands of a worker that is frozen, held up, or has just died: no depth of a queue
-    /// tells of them, and the broker hands them to another worker when it gives that one up. Workers inside this process
-    /// are not asked: they live as long as it does, and send no heartbeats.
+    /// tells of them, and the broker hands them to another worker when it gives that one up. Workers inside this
+    /// process are not asked: they live as long as it does, and send no heartbeats.
     async fn are_in_hand(&self) -> Result<bool, LoadError> {
         if !self.post.broker().is_durable() {
             return Ok(false);
