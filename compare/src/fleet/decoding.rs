@@ -23,7 +23,7 @@ use wire::{Batch, FoundTotals, sums};
 use super::{Answer, Compared, Fleet, failed};
 use crate::entries::number_of;
 use crate::error::CompareError;
-use crate::run::{Compare, Source, by_name};
+use crate::run::{Compare, Source, by_name, millis};
 use crate::sort::Sorter;
 use crate::source::{CHUNK, Decoded, Groups, Part, fold, note_all, reject_groups};
 use crate::work::Pieces;
@@ -131,7 +131,7 @@ impl Compare {
         worker.parts += 1;
         worker.records += cut.records;
         worker.rejected += decoded.rejects.len() as u64;
-        worker.busy_ms += u64::try_from(answer.busy.as_millis()).unwrap_or(u64::MAX);
+        worker.busy_ms += millis(answer.busy);
         note_all(&mut fed.groups, &mut decoded);
         Ok(Part { cut, decoded })
     }

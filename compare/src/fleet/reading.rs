@@ -12,7 +12,7 @@ use wire::comparison::{CompareWork, TablePart};
 use super::{Answer, Compared, Fleet};
 use crate::entries::{Side, number_of};
 use crate::error::CompareError;
-use crate::run::{Compare, Read, by_name};
+use crate::run::{Compare, Read, by_name, millis};
 
 /// Has a part read; returns its table's place too.
 async fn read(fleet: &Fleet, compared: &Compared, part: TablePart) -> (usize, Result<Answer, CompareError>) {
@@ -83,7 +83,7 @@ impl Compare {
         let worker = by_name(workers, &format!("reader {}", answer.worker));
         worker.parts += 1;
         worker.records += rows;
-        worker.busy_ms += u64::try_from(answer.busy.as_millis()).unwrap_or(u64::MAX);
+        worker.busy_ms += millis(answer.busy);
         Ok(())
     }
 }
