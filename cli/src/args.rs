@@ -87,7 +87,7 @@ pub(crate) struct Fleet {
 /// The size of the chunks.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct Chunks {
-    /// Target chunk size in bytes [default: 524288]
+    /// Target chunk size in bytes [default: 1048576]
     #[arg(long, value_name = "N")]
     pub(crate) chunk_bytes: Option<usize>,
     /// Maximum records per chunk [default: limited by the chunk size only]

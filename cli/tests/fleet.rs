@@ -44,6 +44,7 @@ mod fleet {
     mod frozen;
     mod hosts;
     mod intruder;
+    mod joined;
     mod killed;
     mod mainframe;
     mod mariadb;

@@ -20,7 +20,7 @@ use crate::split::again::SourceAgain;
 use crate::verify::findings::FindingSpool;
 use crate::verify::pinpoint::{ByChunk, PinpointError, compare};
 use crate::verify::reconcile::add_final;
-use crate::verify::verifier::{VerifyError, verify_final};
+use crate::verify::verifier::{Verified, Verify, VerifyError, verify_final};
 
 /// The result of a promotion.
 #[derive(Debug)]
@@ -55,6 +55,9 @@ pub struct Promote<'a> {
     pub fence: Fence,
     /// How many records the source has.
     pub records: u64,
+    /// What has final read back by the workers, and how long the source's header is, if what becomes final's lies
+    /// where they can read it; otherwise the connection that promotes reads it.
+    pub by_workers: Option<(Verify<'a>, u64)>,
     /// The source, to decode again what differs.
     pub source: Option<SourceFile>,
     /// Called with each phase and how far it is.
@@ -67,7 +70,7 @@ impl Promote<'_> {
     /// # Errors
     /// [`VerifyError`] when it could not be done; nothing is promoted then.
     pub async fn run(
-        self,
+        mut self,
         permit: Permit,
         mut checks: Vec<CheckResult>,
         summary: &mut Summary,
@@ -77,22 +80,20 @@ impl Promote<'_> {
         // Model: `BeginPromotion`.
         let begin = || self.store.begin_promotion(self.fence, &permit, self.job);
         let mut promotion = fault::around!("promotion.begin", begin().await)?;
-        let rows_changed = match fault::around!("promotion.insert", promotion.insert().await) {
-            Ok(rows_changed) => rows_changed,
-            Err(error @ (StoreError::FinalRefused { .. } | StoreError::LoadedMeanwhile { .. })) => {
+        let done = self.insert_and_read(&mut *promotion).await;
+        let found = match done {
+            Ok(found) => found,
+            Err(VerifyError::Store(
+                error @ (StoreError::FinalRefused { .. } | StoreError::LoadedMeanwhile { .. }),
+            )) => {
                 promotion.rollback().await?;
                 let check = refused(&error, permit.expected().records, self.clock.now_ms());
                 let may_be_keys = matches!(error, StoreError::FinalRefused { .. });
                 return Ok(Promoted::Refused { check, may_be_keys });
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
-        stage(self.fence.run_id, "rows in final");
-        (self.progress)(Phase::VerifyingFinal, 0);
-        let totals = self.read_final(&mut *promotion).await?;
-        stage(self.fence.run_id, "final read back and compared");
-        add_final(summary, &totals);
-        let found = FinalEvidence { totals, rows_changed };
+        add_final(summary, &found.totals);
         let of_final = reconcile_final(
             &permit,
             &self.job.types(),
@@ -111,6 +112,37 @@ impl Promote<'_> {
         let findings = self.pinpoint(&mut *promotion).await;
         promotion.rollback().await?;
         Ok(Promoted::No { checks: of_final, findings })
+    }
+
+    /// Brings the rows into final and reads it back. What is attached is read by the workers while it gets its index:
+    /// the transaction has locked it by now.
+    async fn insert_and_read(&mut self, promotion: &mut dyn Promotion) -> Result<FinalEvidence, VerifyError> {
+        let by_workers = self.by_workers.take();
+        let (run_id, progress) = (self.fence.run_id, self.progress);
+        let reading = async {
+            let Some((verify, header_bytes)) = by_workers else { return Ok(None) };
+            verify.attached(header_bytes, |done| progress(Phase::VerifyingFinal, done)).await
+        };
+        let inserting = async {
+            let rows_changed = fault::around!("promotion.insert", promotion.insert().await)?;
+            stage(run_id, "rows in final");
+            Ok(rows_changed)
+        };
+        let (rows_changed, read) = tokio::try_join!(inserting, reading)?;
+        progress(Phase::VerifyingFinal, 0);
+        let found = match read {
+            Some(Verified { staging, .. }) => FinalEvidence {
+                totals: staging.totals,
+                rows_changed,
+                chunks_differing: Some(staging.chunks_differing),
+            },
+            None => {
+                let totals = self.read_final(promotion).await?;
+                FinalEvidence { totals, rows_changed, chunks_differing: None }
+            }
+        };
+        stage(run_id, "final read back and compared");
+        Ok(found)
     }
 
     /// Reads every record type's final table back.

@@ -9,6 +9,7 @@ mod comparing;
 pub mod consume;
 mod fleet;
 mod jobs;
+pub mod joined;
 pub mod metrics;
 pub mod processor;
 mod recount;
@@ -135,6 +136,11 @@ impl Registered {
 
     fn add(&self, worker: WorkerId, drain: CancellationToken) {
         self.all().push(AtWork { worker, since: None, drain });
+    }
+
+    /// Whether the worker has not ended, and is not asked to.
+    pub(crate) fn is_at_work(&self, worker: WorkerId) -> bool {
+        self.drain(worker).is_some_and(|drain| !drain.is_cancelled())
     }
 
     /// What is cancelled when `worker` must end; `None` if it has ended.

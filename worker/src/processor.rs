@@ -19,7 +19,8 @@ use wire::{Batch, Chunk, ChunkCounts, CodecError, Work, WorkerReport};
 
 use crate::consume::{Consuming, Handled, known};
 use crate::jobs::Unavailable;
-use crate::starts::Charged;
+use crate::starts::{Charged, Start};
+use crate::writer::{Commit, Committed};
 use crate::{Ended, Identity, Jobs, WorkerContext, comparing, micros, recount, verifier};
 
 /// Why a processor ended although no one stopped it.
@@ -79,6 +80,20 @@ pub enum ProcessError {
 /// [`ProcessorError`] when it cannot begin.
 pub async fn run(context: &WorkerContext, identity: &Identity, jobs: &Jobs) -> Result<Ended, ProcessorError> {
     let worker = context.register(Role::Processor, identity).await?;
+    run_as(context, identity, jobs, (worker, None)).await
+}
+
+/// Runs the processor that is registered as `worker`. `writer`: who commits its batches in the same process, without the
+/// broker between them.
+///
+/// # Errors
+/// [`ProcessorError`] when it cannot begin.
+pub(crate) async fn run_as(
+    context: &WorkerContext,
+    identity: &Identity,
+    jobs: &Jobs,
+    (worker, writer): (WorkerId, Option<WorkerId>),
+) -> Result<Ended, ProcessorError> {
     let with = &context.of(worker);
     let give_up = |body: Bytes, reason: String| async move {
         match with.read::<Chunk>(&body).await {
@@ -86,7 +101,7 @@ pub async fn run(context: &WorkerContext, identity: &Identity, jobs: &Jobs) -> R
             Err(_) => true,
         }
     };
-    let handle = |body: Bytes| handle(with, jobs, worker, body);
+    let handle = |body: Bytes| handle(with, jobs, (worker, writer), body);
     // Two in hand: one being worked on, one ready.
     let chunks =
         Consuming { with, name: &identity.name, role: Role::Processor, queue: Queue::Chunks, prefetch: 2 };
@@ -101,7 +116,12 @@ pub async fn run(context: &WorkerContext, identity: &Identity, jobs: &Jobs) -> R
     Ok(context.ended())
 }
 
-async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
+async fn handle(
+    with: &WorkerContext,
+    jobs: &Jobs,
+    (worker, writer): (WorkerId, Option<WorkerId>),
+    body: Bytes,
+) -> Handled {
     let started = Instant::now();
     let _in_hand = with.registered.in_hand(worker);
     // Model: `TakeChunk`.
@@ -133,17 +153,24 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
     };
     let (run_id, chunk_no, bytes) = (chunk.run_id, chunk.chunk_no, chunk.bytes.len() as u64);
     let (cut, decoders, timed) = (start.task.cut.clone(), with.decoders.clone(), with.metrics.decode.clone());
+    // A writer that an operator drained commits nothing more.
+    let writer = writer.filter(|writer| with.registered.is_at_work(*writer));
+    let of = Arc::clone(&job);
     // Decoding is work for a core, not for the runtime's threads. A panic in it fails this chunk alone.
     let processed = platform::inline::run(move || {
         let began = std::time::Instant::now();
-        let batch = process(&job, &cut, &chunk, worker, &decoders)?;
+        let batch = process(&of, &cut, &chunk, worker, &decoders)?;
         timed.observe(began.elapsed().as_secs_f64());
         let counts = batch.counts();
-        let body =
-            sealer.seal(&batch).map_err(|error| ProcessError::Batch { chunk_no: chunk.chunk_no, error })?;
-        Ok::<_, ProcessError>((counts, body))
+        let Some(writer) = writer else {
+            let body = sealer
+                .seal(&batch)
+                .map_err(|error| ProcessError::Batch { chunk_no: chunk.chunk_no, error })?;
+            return Ok((counts, Made::Message(body)));
+        };
+        Ok::<_, ProcessError>((counts, Made::Batch(Box::new(batch), writer)))
     });
-    let (counts, batch) = match processed.await {
+    let (counts, made) = match processed.await {
         Ok(Ok(processed)) => processed,
         Ok(Err(error @ ProcessError::Altered { .. })) => {
             return start.of_other_bytes(error.to_string()).await;
@@ -163,14 +190,54 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
     if let Err(error) = with.report(attempt, &WorkerReport { run_id, chunk_no, worker, work }).await {
         return start.postponed(error.to_string()).await;
     }
-    // Model: `PublishBatch`.
-    match with.post.publish(Queue::Batches, batch).await {
-        Ok(()) => {
-            with.metrics.loaded(Role::Processor, &counts);
+    match made {
+        // Model: `PublishBatch`.
+        Made::Message(body) => match with.post.publish(Queue::Batches, body).await {
+            Ok(()) => {
+                with.metrics.loaded(Role::Processor, &counts);
+                start.done().await
+            }
+            // Processed again it gives the same batch, which the ledger absorbs, and the same counts.
+            Err(error) => start.postponed(error.to_string()).await,
+        },
+        Made::Batch(batch, writer) => {
+            let commit = Commit { with, job: &job, attempt, writer };
+            commit_here(&commit, *batch, &counts, start).await
+        }
+    }
+}
+
+/// What a chunk became.
+enum Made {
+    /// A message for any writer.
+    Message(Bytes),
+    /// A batch for the writer of this process.
+    Batch(Box<Batch>, WorkerId),
+}
+
+/// Commits a batch without sending it. The start that is charged is the processor's: it stays charged until the batch is
+/// committed, so that a chunk which kills the process there is known by it as well.
+async fn commit_here(
+    commit: &Commit<'_>,
+    batch: Batch,
+    processed: &ChunkCounts,
+    start: Start<'_>,
+) -> Handled {
+    let _in_hand = commit.with.registered.in_hand(commit.writer);
+    let bytes = batch.rows.iter().map(Vec::len).sum::<usize>()
+        + batch.rejects.iter().map(|reject| reject.raw.len()).sum::<usize>();
+    let mut counts = ChunkCounts { bytes: bytes as u64, ..batch.counts() };
+    match commit.of(batch, &mut counts, Instant::now()).await {
+        Committed::Reported => {
+            commit.with.metrics.loaded(Role::Processor, processed);
             start.done().await
         }
-        // Processed again it gives the same batch, which the ledger absorbs, and the same counts.
-        Err(error) => start.postponed(error.to_string()).await,
+        Committed::RunClosed => start.done().await,
+        Committed::OtherBytes(reason) => start.of_other_bytes(reason).await,
+        Committed::Not(error) if error.is_transient() => start.postponed(error.to_string()).await,
+        Committed::Not(error) => start.failed(error.to_string()),
+        // The chunk comes again and is found committed; the coordinator asks for the counts.
+        Committed::Unsettled(_) => start.done().await,
     }
 }
 

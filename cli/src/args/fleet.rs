@@ -80,6 +80,9 @@ pub(crate) struct Worker {
     /// Number of workers per role [default: one processor per core, two writers]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) slots: Option<u16>,
+    /// With both roles: each processor's batches are committed by the writer of its slot, and not sent over the broker
+    #[arg(long)]
+    pub(crate) join: bool,
     /// Worker name, to which role and slot number are added [default: the role]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,

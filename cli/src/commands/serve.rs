@@ -47,25 +47,10 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
     let monitored = monitoring::begin(&settings, args.metrics, watched).await?;
     let host = wiring::host();
     let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());
-    let mut roles = args.role.clone();
-    roles.dedup();
-    let mut count = 0;
-    for role in roles {
-        let (role, default) = match role {
-            WorkerRole::Processor => (Role::Processor, wiring::cores()),
-            WorkerRole::Writer => (Role::Writer, 2),
-        };
-        let slots = args.slots.map_or(default, usize::from);
-        count += slots;
-        for slot in 1..=slots {
-            let name = match &args.name {
-                Some(name) if slots == 1 && args.role.len() == 1 => name.clone(),
-                Some(name) => format!("{name}-{}-{slot}", role.name()),
-                None => format!("{}-{slot}", role.name()),
-            };
-            let identity = Identity { name, host: host.clone() };
-            tasks.spawn(slot_of(with.clone(), role, identity, Arc::clone(&jobs)));
-        }
+    let slots = slots(args, &host)?;
+    let count = slots.iter().map(Slot::workers).sum::<usize>();
+    for slot in slots {
+        tasks.spawn(run_slot(with.clone(), slot, Arc::clone(&jobs)));
     }
     let beating = tokio::spawn({
         let with = with.clone();
@@ -118,24 +103,92 @@ fn role_names(roles: &[WorkerRole]) -> String {
     names.join(",")
 }
 
-/// Runs one worker, and restarts it when it ends by itself.
-async fn slot_of(with: WorkerContext, role: Role, identity: Identity, jobs: Arc<Jobs>) {
+/// What lives and is restarted together.
+enum Slot {
+    /// A worker.
+    One(Role, Identity),
+    /// A processor, and the writer that commits its batches.
+    Joined(Identity, Identity),
+}
+
+impl Slot {
+    fn workers(&self) -> usize {
+        match self {
+            Self::One(..) => 1,
+            Self::Joined(..) => 2,
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::One(_, identity) | Self::Joined(identity, _) => &identity.name,
+        }
+    }
+
+    fn role(&self) -> Role {
+        match self {
+            Self::One(role, _) => *role,
+            Self::Joined(..) => Role::Processor,
+        }
+    }
+}
+
+/// The slots that were asked for.
+fn slots(args: &Worker, host: &str) -> Result<Vec<Slot>, Failure> {
+    let has = |role: WorkerRole| args.role.contains(&role);
+    let of = |role: Role, default: usize| {
+        let slots = args.slots.map_or(default, usize::from);
+        (1..=slots).map(move |slot| {
+            let name = match &args.name {
+                Some(name) if slots == 1 && args.role.len() == 1 => name.clone(),
+                Some(name) => format!("{name}-{}-{slot}", role.name()),
+                None => format!("{}-{slot}", role.name()),
+            };
+            Identity { name, host: host.into() }
+        })
+    };
+    let cores = wiring::cores();
+    if args.join {
+        if !has(WorkerRole::Processor) || !has(WorkerRole::Writer) {
+            return Err(Failure::usage("--join needs both roles: `--role processor,writer --join`"));
+        }
+        let pairs = of(Role::Processor, cores).zip(of(Role::Writer, cores));
+        return Ok(pairs.map(|(processor, writer)| Slot::Joined(processor, writer)).collect());
+    }
+    let mut slots = Vec::new();
+    for (asked, role, default) in
+        [(WorkerRole::Processor, Role::Processor, cores), (WorkerRole::Writer, Role::Writer, 2)]
+    {
+        if has(asked) {
+            slots.extend(of(role, default).map(|identity| Slot::One(role, identity)));
+        }
+    }
+    Ok(slots)
+}
+
+/// Runs what lives in a slot, and restarts it when it ends by itself.
+async fn run_slot(with: WorkerContext, slot: Slot, jobs: Arc<Jobs>) {
     while !with.stop.is_cancelled() {
-        let ended = match role {
-            Role::Processor => {
-                worker::processor::run(&with, &identity, &jobs).await.map_err(|error| chain(&error))
+        let ended = match &slot {
+            Slot::One(Role::Processor, identity) => {
+                worker::processor::run(&with, identity, &jobs).await.map_err(|error| chain(&error))
             }
-            Role::Writer => worker::writer::run(&with, &identity, &jobs).await.map_err(|error| chain(&error)),
+            Slot::One(Role::Writer, identity) => {
+                worker::writer::run(&with, identity, &jobs).await.map_err(|error| chain(&error))
+            }
+            Slot::Joined(processor, writer) => {
+                worker::joined::run(&with, (processor, writer), &jobs).await.map_err(|error| chain(&error))
+            }
         };
         match ended {
             Ok(Ended::Stopped) => {}
             Ok(Ended::Drained) => {
-                remark(&format!("{} was drained by an operator; it ended", identity.name));
+                remark(&format!("{} was drained by an operator; it ended", slot.name()));
                 return;
             }
             Err(error) => {
-                tracing::error!(%error, worker = identity.name, role = role.name(), "worker ended; restarting it");
-                with.metrics.restarted(role);
+                tracing::error!(%error, worker = slot.name(), role = slot.role().name(), "worker ended; restarting it");
+                with.metrics.restarted(slot.role());
                 tokio::select! {
                     biased;
                     () = with.stop.cancelled() => {}

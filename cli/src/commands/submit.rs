@@ -22,7 +22,7 @@ use crate::printed::failed::ErrorKind;
 use crate::wiring;
 
 /// The polling interval of `--wait`.
-const LOOK: Duration = Duration::from_millis(300);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs `crossfoot submit`: opens a run for the coordinator service; waits for it on request.
 pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failure> {

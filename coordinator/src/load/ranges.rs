@@ -39,10 +39,21 @@ struct Inner {
     closed: Vec<ChunkRange>,
 }
 
+/// How many passes belong to each drive of a run: staging beside loading, staging under rules that keep records out of
+/// final, and final. One is to spare.
+const PASSES: u64 = 4;
+
+/// How many passes after the first one final's is.
+pub const OF_FINAL: u64 = 2;
+
 impl Ranges {
-    /// Nothing is committed yet.
+    /// Nothing is committed yet. What was read back under an earlier fence is in other passes, and is not believed.
     #[must_use]
-    pub fn new(pass: u64) -> Self {
+    pub fn of(fence: Fence) -> Self {
+        Self::new(fence.epoch * PASSES)
+    }
+
+    fn new(pass: u64) -> Self {
         Self { pass, inner: Mutex::default() }
     }
 

@@ -169,8 +169,7 @@ impl Coordinator {
         let job = Arc::new(job);
         let mut run = run;
         let mut reports = self.collector.listen(run.run_id);
-        // What was read back under an earlier fence is not believed: two passes belong to each.
-        let ranges = Ranges::new(fence.epoch * 2);
+        let ranges = Ranges::of(fence);
         if run.state == RunState::Loading || run.state == RunState::Staged || how.approved {
             self.source_is_at_hand(&run, &job, how).await?;
             fault::around!("readbacks.clear", self.store.clear_readbacks(fence).await)?;

@@ -114,9 +114,9 @@ impl Coordinator {
             // Taken up more than once: what the ledger says of the source has lain there for a while.
             decode_again: (fence.epoch > 1).then(|| self.open_source(&run, job, how)),
         };
-        let verify = Verify { post: &self.post, store: &*self.store, job, fence, ranges, reports, given };
+        let mut verify = Verify { post: &self.post, store: &*self.store, job, fence, ranges, reports, given };
         let outcome = reconcile
-            .staging(verify, &split, |done| {
+            .staging(verify.again(), &split, |done| {
                 self.watch.send_modify(|now| {
                     now.phase = Phase::Verifying;
                     now.done = done;
@@ -124,7 +124,7 @@ impl Coordinator {
             })
             .await?;
         stage(run.run_id, "staging read back and compared");
-        let StagingOutcome { reconciliation, mut summary, differing, footing } = outcome;
+        let StagingOutcome { reconciliation, mut summary, differing, footing, excludes } = outcome;
         // Model: `Reconcile`.
         let Ok(permit) = reconciliation.permit() else {
             self.pinpoint_staging(&run, fence, job, how, &split, &differing).await?;
@@ -134,12 +134,15 @@ impl Coordinator {
         if pauses {
             return self.wait_for_approval(&run, fence, &reconciliation, &summary).await;
         }
+        // What is attached lies in staging until the end, where every worker can read it.
+        let by_workers = !excludes && job.layouts().all(|layout| layout.is_attached());
         let promote = Promote {
             store: &*self.store,
             clock: &*self.clock,
             job,
             fence,
             records: split.records,
+            by_workers: by_workers.then_some((verify, split.header_bytes)),
             source: self.open_source(&run, job, how).ok().filter(|source| source.bytes_on_disk().is_some()),
             progress: &|phase, done| {
                 self.watch.send_modify(|now| {

@@ -45,6 +45,8 @@ pub struct StagingOutcome {
     pub differing: Vec<u64>,
     /// Totals that the source declares of itself and that are wrong.
     pub footing: Vec<FootingFinding>,
+    /// Whether rules keep records out of final.
+    pub excludes: bool,
 }
 
 /// What reconciling works with.
@@ -143,7 +145,7 @@ impl Reconcile<'_> {
         differing.extend(also_differing);
         differing.sort_unstable();
         differing.dedup();
-        Ok(StagingOutcome { reconciliation, summary, differing, footing })
+        Ok(StagingOutcome { reconciliation, summary, differing, footing, excludes })
     }
 
     /// How many messages that claimed to be of this run were refused. Of very many the log counts most.

@@ -5,7 +5,9 @@
 //! from the source's bytes by way of the processors.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use broker::BrokerError;
@@ -28,7 +30,7 @@ use tokio::time::Instant;
 use wire::{CodecError, RangeFound, codec};
 
 use crate::load::collector::Reports;
-use crate::load::ranges::Ranges;
+use crate::load::ranges::{OF_FINAL, Ranges};
 
 /// How many differing chunks are remembered for pinpointing in detail. What lies beyond is counted.
 const DIFFERING_MAX: usize = 100_000;
@@ -38,6 +40,10 @@ const SILENCE: Duration = Duration::from_millis(250);
 
 /// After this long, a range that was not read back is handed out again.
 const OVERDUE: Duration = Duration::from_secs(30);
+
+/// After this long without a range of final that was read back, the connection that promotes reads final itself: others
+/// wait for it.
+const NOT_READ: Duration = Duration::from_secs(20);
 
 /// How many ranges are fetched at a time.
 const RANGES_MAX: u32 = 8;
@@ -123,6 +129,12 @@ pub struct Verify<'a> {
 }
 
 impl Verify<'_> {
+    /// The same, for one pass.
+    pub fn again(&mut self) -> Verify<'_> {
+        let Self { post, store, job, fence, ranges, reports, given } = self;
+        Verify { post, store: *store, job, fence: *fence, ranges, reports, given: given.clone() }
+    }
+
     /// Has staging read back by the workers and compares it with the ledger, once the rules are applied. `excludes`:
     /// whether they keep records out of final. What was read back while the run was loading does not know of these,
     /// so that it is read again then.
@@ -150,6 +162,42 @@ impl Verify<'_> {
             self.hand_out(&again, range).await?;
         }
         self.collect(&again, header_bytes, progress).await
+    }
+
+    /// Has the run's partitions of staging read back by the workers once more, which become final's. The caller holds
+    /// a lock on them, so that no one changes them after this. `None`: no worker did it in time, or none can.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when it could not be done; a difference is not an error.
+    pub async fn attached(
+        mut self,
+        header_bytes: u64,
+        progress: impl Fn(u64),
+    ) -> Result<Option<Verified>, VerifyError> {
+        let ranges = self.ranges.once_more(self.ranges.pass + OF_FINAL);
+        for range in ranges.closed() {
+            self.hand_out(&ranges, range).await?;
+        }
+        let (done, mut seen) = (AtomicU64::new(0), 0);
+        let run_id = self.fence.run_id;
+        let mut reading = pin!(self.collect(&ranges, header_bytes, |records| {
+            done.fetch_add(1, Ordering::Relaxed);
+            progress(records);
+        }));
+        loop {
+            let why = match tokio::time::timeout(NOT_READ, &mut reading).await {
+                Ok(Ok(found)) => return Ok(Some(found)),
+                Ok(Err(VerifyError::ReadBack { reason, .. })) => reason,
+                Ok(Err(error)) => return Err(error),
+                Err(_) if done.load(Ordering::Relaxed) > seen => {
+                    seen = done.load(Ordering::Relaxed);
+                    continue;
+                }
+                Err(_) => format!("no worker read a range of it within {} s", NOT_READ.as_secs()),
+            };
+            tracing::warn!(%run_id, %why, "the workers did not read final back; the coordinator does");
+            return Ok(None);
+        }
     }
 
     async fn hand_out(&self, ranges: &Ranges, range: ChunkRange) -> Result<(), VerifyError> {

@@ -299,11 +299,14 @@ impl StagingEvidence {
     }
 }
 
-/// What was read back from final, inside the promoting transaction.
+/// What was read back from final, while the promoting transaction keeps others from changing it.
 #[derive(Debug, Clone)]
 pub struct FinalEvidence {
     /// Rows, sums and content.
     pub totals: ControlTotals,
     /// Rows that the promotion inserted, changed or deleted in any table, triggers included.
     pub rows_changed: u64,
+    /// Chunks that differ from what was committed, where the workers read final back chunk by chunk; `None` where it
+    /// was read record by record.
+    pub chunks_differing: Option<u64>,
 }

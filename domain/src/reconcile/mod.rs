@@ -189,6 +189,15 @@ pub fn reconcile_final(
         "every promoted record in final equals the source's",
         at_ms,
     ));
+    if let Some(differing) = found.chunks_differing {
+        checks.push(check::count(
+            subject(Inv::FinalBalances, "chunks of final as committed".into()),
+            0,
+            differing,
+            "chunks whose rows in final differ from what was committed, in content or in worker",
+            at_ms,
+        ));
+    }
     let of_keys = keys_by_final(permit.keys(), none_failed(&checks), at_ms);
     checks.splice(0..0, of_keys);
     checks

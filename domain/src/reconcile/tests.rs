@@ -307,9 +307,12 @@ fn rejects_are_allowed_up_to_the_limit_and_a_share_is_exact() {
 fn final_is_held_to_what_the_permit_says() {
     let permit = || reconcile_staging(&good(), 0).permit().unwrap();
     let names = ["amt".to_owned()];
+    let checks = |totals: ControlTotals, rows_changed, chunks_differing| {
+        let found = FinalEvidence { totals, rows_changed, chunks_differing };
+        reconcile_final(&permit(), &["r".into()], &names, &found, 0)
+    };
     let fails = |totals: ControlTotals, rows_changed| {
-        let checks =
-            reconcile_final(&permit(), &["r".into()], &names, &FinalEvidence { totals, rows_changed }, 0);
+        let checks = checks(totals, rows_changed, None);
         let failed = checks.into_iter().filter(|check| check.verdict == Verdict::Fail);
         failed.map(|check| check.name).collect::<Vec<_>>()
     };
@@ -320,6 +323,11 @@ fn final_is_held_to_what_the_permit_says() {
         fails(totals(&["1.00", "2.00"]), 3),
         ["final rows", "sum of amt, staging to final", "fingerprint, staging to final"]
     );
+    // A row that stands under another worker is in no total.
+    let by_workers = |differing| checks(totals(&["1.00", "2.00", "-0.50"]), 3, Some(differing));
+    assert!(none_failed(&by_workers(0)));
+    let failed: Vec<_> = by_workers(1).into_iter().filter(|check| check.verdict == Verdict::Fail).collect();
+    assert_eq!((failed.len(), failed[0].name.as_str()), (1, "chunks of final as committed"));
 }
 
 #[test]
@@ -338,8 +346,11 @@ fn keys_that_are_left_to_final_are_proven_by_it_or_not_decided() {
         let of_keys = checks.iter().filter(|check| check.name.contains("key is"));
         of_keys.map(|check| check.verdict).collect::<Vec<_>>()
     };
-    let mut found =
-        FinalEvidence { totals: evidence.to_promote.clone(), rows_changed: evidence.to_promote.records };
+    let mut found = FinalEvidence {
+        totals: evidence.to_promote.clone(),
+        rows_changed: evidence.to_promote.records,
+        chunks_differing: None,
+    };
     assert_eq!(verdicts(&found), [Verdict::Pass, Verdict::Pass]);
     // A trigger that leaves a row out, or adds one, says nothing of the keys.
     found.rows_changed += 1;

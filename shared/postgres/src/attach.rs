@@ -27,12 +27,22 @@ pub(crate) struct Ready {
     pub(crate) rows: u64,
     /// How many rows were moved to `held`.
     moved: u64,
+    /// Columns in which final takes no NULL, and the partition has none.
+    required: Vec<String>,
 }
 
 impl Ready {
     /// The tables that a query reads instead of staging: the partition, and what is kept out of final.
     pub(crate) fn tables(&self) -> (&TableName, Option<&TableName>) {
         (&self.partition, self.held.as_ref())
+    }
+
+    /// Waits until no one reads the partition any more. It blocks nothing but this partition, unlike the locks on
+    /// staging and final, which are taken after it and are held for milliseconds.
+    pub(crate) async fn close_to_readers(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", quoted_table(&self.partition));
+        connection.execute(AssertSqlSafe(lock)).await?;
+        Ok(())
     }
 }
 
@@ -97,7 +107,21 @@ pub(crate) async fn prepare_all(
     Ok(all)
 }
 
-/// Makes the run's partition ready: nobody else changes it from here on, what rules keep out of final is out of it, no
+/// Keeps everyone from changing the run's partition from here on. It can still be read: the workers read it back.
+pub(crate) async fn close(
+    connection: &mut PgConnection,
+    layout: &Layout,
+    run_id: RunId,
+) -> Result<(), StoreError> {
+    let name = partition(&layout.staging, run_id);
+    if is_there(connection, &name).await? {
+        let lock = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", quoted_table(&name));
+        connection.execute(AssertSqlSafe(lock)).await?;
+    }
+    Ok(())
+}
+
+/// Makes the run's partition, which no one else can change, ready: what rules keep out of final is out of it, no
 /// value is missing that final requires, and no key is there twice. `excludes`: whether rules keep records out of
 /// final.
 /// `None`: the run has no row.
@@ -115,8 +139,6 @@ async fn prepare(
         return Ok(None);
     }
     let table = quoted_table(&name);
-    let lock = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
-    connection.execute(AssertSqlSafe(lock)).await?;
     let (mut held, mut moved) = (None, 0);
     if excludes {
         let (table, rows) = hold(connection, layout, run_id, &name).await?;
@@ -124,21 +146,31 @@ async fn prepare(
     }
     let required = columns_of(connection, &layout.final_table.name).await?.into_iter();
     let required = required.filter(|column| column.not_null && !is_of_staging(&column.name));
-    let required: Vec<_> =
-        required.map(|column| format!("ALTER COLUMN {} SET NOT NULL", quoted(&column.name))).collect();
-    if !required.is_empty() {
-        let alter = format!("ALTER TABLE {table} {}", required.join(", "));
-        connection.execute(AssertSqlSafe(alter)).await.map_err(refused)?;
-    }
+    let required: Vec<_> = required.map(|column| quoted(&column.name)).collect();
+    let rows = count(connection, &table, &required).await?;
     if !layout.key.is_empty() {
         let index =
             format!("CREATE UNIQUE INDEX ON {table} ({})", columns("", layout.key_columns().into_iter()));
         connection.execute(AssertSqlSafe(index)).await.map_err(refused)?;
         look_up(connection, layout, &table).await?;
     }
-    let count = format!("SELECT count(*) AS n FROM {table}");
-    let rows: i64 = sqlx::query(AssertSqlSafe(count)).fetch_one(connection).await?.try_get("n")?;
-    Ok(Some(Ready { partition: name, held, rows: rows.unsigned_abs(), moved }))
+    Ok(Some(Ready { partition: name, held, rows, moved, required }))
+}
+
+/// Counts the rows of the partition, none of which may lack a value that final requires.
+async fn count(connection: &mut PgConnection, table: &str, required: &[String]) -> Result<u64, StoreError> {
+    let lacking: String =
+        required.iter().map(|name| format!(", count(*) - count({name}) AS {name}")).collect();
+    let sql = format!("SELECT count(*) AS \"count(*)\"{lacking} FROM {table}");
+    let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(connection).await?;
+    for (place, name) in required.iter().enumerate() {
+        let nulls: i64 = row.try_get(place + 1)?;
+        if nulls > 0 {
+            let values = domain::words::plural(nulls.unsigned_abs(), "row");
+            return Err(StoreError::FinalRefused { reason: format!("column {name} is NULL in {values}") });
+        }
+    }
+    Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
 }
 
 fn is_of_staging(column: &str) -> bool {
@@ -231,7 +263,7 @@ pub(crate) async fn finish(
     run_id: RunId,
     ready: &Ready,
 ) -> Result<(), StoreError> {
-    let Ready { partition: name, held, rows, .. } = ready;
+    let Ready { partition: name, held, rows, required, .. } = ready;
     let (staging, table) = (quoted_table(&layout.staging), quoted_table(name));
     let (final_name, final_table) = (&layout.final_table.name, quoted_table(&layout.final_table.name));
     let taken = partition(final_name, run_id);
@@ -240,8 +272,12 @@ pub(crate) async fn finish(
     let moved = moved.map_err(|error| StoreError::Damaged { what: format!("table {taken}: {error}") })?;
     let renamed = quoted_table(&in_schema(connection, name, taken.name()).await?);
     close_to_others(connection, &table).await?;
+    let not_null: String = required
+        .iter()
+        .map(|column| format!("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL; "))
+        .collect();
     let mut sql = format!(
-        "ALTER TABLE {staging} DETACH PARTITION {table};
+        "{not_null}ALTER TABLE {staging} DETACH PARTITION {table};
          ALTER TABLE {table} RESET (autovacuum_enabled, toast.autovacuum_enabled);
          ALTER TABLE {table} RENAME TO {};",
         quoted(taken.name()),

@@ -244,17 +244,45 @@ async fn nobody_changes_the_partition_between_its_proof_and_its_commit() {
     let job = job(ATTACH, "");
     let loading = staged(&subject, &job, 1, &records()).await;
     let permit = loading.permit().await;
+    let staging = loading.staging().await;
     let mut promotion = loading.store.begin_promotion(loading.fence, &permit, &job).await.unwrap();
-    promotion.insert().await.unwrap();
-    for sql in [
-        "SET lock_timeout = '200ms'; UPDATE stg_entries SET amt = 9",
-        "SET lock_timeout = '200ms'; INSERT INTO entries SELECT * FROM stg_entries",
-    ] {
-        let refused = subject.database.execute(sql).await.unwrap_err();
-        assert!(refused.contains("lock timeout"), "{refused}");
+    for is_inserted in [false, true] {
+        if is_inserted {
+            promotion.insert().await.unwrap();
+        }
+        for sql in [
+            "SET lock_timeout = '200ms'; UPDATE stg_entries SET amt = 9",
+            "SET lock_timeout = '200ms'; INSERT INTO entries SELECT * FROM stg_entries",
+        ] {
+            let refused = subject.database.execute(sql).await.unwrap_err();
+            assert!(refused.contains("lock timeout"), "{refused}");
+        }
+        // The workers read it meanwhile, and wait for no lock.
+        let read = tokio::time::timeout(std::time::Duration::from_secs(10), loading.staging()).await;
+        assert_eq!(read.unwrap(), staging);
     }
     promotion.commit(&[], "{}", entry(Some(loading.run_id), "promoted")).await.unwrap();
     assert_eq!(count(&subject, "SELECT count(*) FROM entries WHERE amt = 9").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: run ./test"]
+async fn a_value_that_final_requires_and_the_partition_lacks_is_refused_with_its_column() {
+    let subject = make().await;
+    let own =
+        "CREATE TABLE entries (run_id uuid NOT NULL, chunk_no bigint NOT NULL, record_no bigint NOT NULL,
+               worker_id bigint NOT NULL, id bigint NOT NULL, account text COLLATE \"C\", amt numeric(38,2))
+               PARTITION BY LIST (run_id)";
+    subject.database.execute(own).await.unwrap();
+    let job = job(ATTACH, "");
+    let loading = staged(&subject, &job, 1, &records()).await;
+    let permit = loading.permit().await;
+    subject.database.execute("UPDATE stg_entries SET id = NULL WHERE id = 4").await.unwrap();
+    let mut promotion = loading.store.begin_promotion(loading.fence, &permit, &job).await.unwrap();
+    let refused = promotion.insert().await;
+    let is_named = matches!(&refused, Err(StoreError::FinalRefused { reason })
+        if reason == "column \"id\" is NULL in 1 row");
+    assert!(is_named, "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,6 +17,7 @@ mod fit;
 #[cfg(test)]
 mod fit_tests;
 mod found;
+mod gathered;
 mod in_order;
 #[cfg(test)]
 mod in_order_tests;
@@ -37,6 +38,7 @@ mod pool;
 mod promotion;
 mod purge;
 mod read_back;
+mod read_back_sql;
 #[cfg(test)]
 mod read_back_tests;
 mod role_facts;

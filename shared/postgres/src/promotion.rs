@@ -129,6 +129,9 @@ async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<
             let sql = format!("LOCK TABLE {only}{} IN SHARE ROW EXCLUSIVE MODE", quoted_table(table));
             connection.execute(AssertSqlSafe(sql)).await?;
         }
+        if layout.is_attached() {
+            attach::close(connection, layout, fence.run_id).await?;
+        }
     }
     hold_fence(&mut Ledger(connection), fence).await?;
     let mut shapes = Vec::new();
@@ -219,6 +222,10 @@ async fn finish(
     outcome: Outcome,
     attached: Vec<(&Layout, &Ready)>,
 ) -> Result<(), StoreError> {
+    // Who still reads what is attached may take as long as who wrote to final before.
+    for (_, ready) in &attached {
+        ready.close_to_readers(connection).await?;
+    }
     // From here on it is a transaction of the ledger like others, in which nobody rests.
     let like_others = format!(
         "SET LOCAL application_name = '{APPLICATION}'; SET LOCAL lock_timeout = '30s';

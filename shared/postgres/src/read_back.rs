@@ -13,22 +13,20 @@ use futures_util::StreamExt as _;
 use sqlx::postgres::PgConnection;
 use sqlx::{Executor as _, Row as _};
 use store::model::{Block, ChunkRange, Entry, EntryKind, Exclusion};
-use store::promotion::same_marked_key;
 use store::{Blocks, StoreError};
 use tokio::sync::mpsc;
 
-use super::attach::{self, Ready};
+use super::attach::Ready;
 use super::connect::{Id, PostgresStore};
 use super::final_table::Shape;
-use super::found::same_key;
 use super::ledger::place;
+use super::read_back_sql::{HEAD_COLUMNS, Statement, window};
 use super::rows::{Columns, Tuples};
-use super::rules::by_key;
-use super::tables::{columns, partition, quoted, quoted_table};
+use super::tables::{partition, quoted_table};
 use super::watched::Watch;
 
 /// About how many bytes of the source a window has.
-const WINDOW_BYTES: i64 = 16 << 20;
+const WINDOW_BYTES: i64 = 8 << 20;
 
 /// Rows are found by the index on their chunk, or they would all be read for each window; a window is sorted in memory.
 /// Without processes to help: starting one costs more than it would read.
@@ -120,11 +118,13 @@ impl PostgresStore {
 }
 
 /// Brings the index on the chunks up to date: its entries are made in passing by no one else, and pages without one
-/// are read for every window.
+/// are read for every window. Whoever promotes has locked the partition, and this would wait for it; it is up to date.
 async fn summarize(connection: &mut PgConnection, layout: &Layout, run_id: RunId) {
     let done = sqlx::query(
         "SELECT crossfoot_summarize(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-         JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'brin' AND i.indrelid = to_regclass($1)",
+         JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'brin' AND i.indrelid = to_regclass($1)
+         AND NOT EXISTS (SELECT 1 FROM pg_locks l WHERE l.relation = i.indrelid AND l.granted
+                         AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'AccessExclusiveLock'))",
     )
     .bind(quoted_table(&partition(&layout.staging, run_id)))
     .execute(connection)
@@ -219,145 +219,17 @@ async fn by_window(
     let mut first = place(range.first);
     let ends = windows(connection, run_id, range).await?.into_iter().map(|last| last + 1);
     for end in ends.chain([place(range.end)]) {
-        copy_out(connection, kind, layout, &statement.between(first, end), out).await?;
+        let is_sent = match &statement.unordered {
+            Some(of) => of.send(connection, out.watch, layout, &window(first, end), out.sender).await?,
+            None => false,
+        };
+        if !is_sent {
+            copy_out(connection, kind, layout, &statement.between(first, end), out).await?;
+            out.flush().await?;
+        }
         first = end;
     }
     out.flush().await
-}
-
-/// Chunk, record, worker, kind of entry, kind of exclusion, and a reject's bytes; then come the fields.
-const HEAD_COLUMNS: usize = 6;
-
-/// Why the record of an exclusion `x` is kept out of final, as [`Out::push`] reads it.
-const EXCLUDED_AS: &str = "CASE x.kind WHEN 'held' THEN 1 WHEN 'merged' THEN 2 END::bigint";
-
-/// That an exclusion `x` is of the staged record `s`.
-const SAME_RECORD: &str = "x.run_id = s.run_id AND x.chunk_no = s.chunk_no AND x.record_no = s.record_no";
-
-/// The SELECT of a window, but for the window.
-struct Statement {
-    /// The statement's text before the bounds of the window, and after them.
-    rows: (String, String),
-    /// Rows that come in between: rejects, or records that are kept out of final.
-    others: Option<String>,
-}
-
-impl Statement {
-    fn of_attached(layout: &Layout, run_id: RunId, ready: &Ready) -> Self {
-        let (table, held) = ready.tables();
-        let fields = columns("s.", layout.columns());
-        let nulls = ", NULL".repeat(layout.fields.len());
-        let rows = format!(
-            "SELECT s.chunk_no, s.record_no, s.worker_id, 1::bigint AS entry, NULL::bigint, NULL::bytea, {fields}
-             FROM (SELECT * FROM {} s WHERE s.run_id = '{run_id}'",
-            quoted_table(table)
-        );
-        let others = held.map(|held| {
-            format!(
-                "SELECT s.chunk_no, s.record_no, s.worker_id, 0::bigint, {EXCLUDED_AS}, NULL::bytea{nulls}
-                 FROM {} s JOIN crossfoot_exclusion x ON {SAME_RECORD} WHERE s.run_id = '{run_id}'",
-                quoted_table(held)
-            )
-        });
-        Self { rows: (rows, ") s".into()), others }
-    }
-
-    async fn prepare(
-        connection: &mut PgConnection,
-        kind: Kind,
-        stored: Stored,
-        run_id: RunId,
-        layout: &Layout,
-    ) -> Result<Self, StoreError> {
-        let row = sqlx::query(
-            "SELECT EXISTS (SELECT 1 FROM crossfoot_reject WHERE run_id = $1) AS rejects,
-                    EXISTS (SELECT 1 FROM crossfoot_exclusion WHERE run_id = $1) AS exclusions",
-        )
-        .bind(Id(run_id))
-        .fetch_one(&mut *connection)
-        .await?;
-        let (has_rejects, has_exclusions): (bool, bool) =
-            (row.try_get("rejects")?, row.try_get("exclusions")?);
-        let (excluded, exclusions) = if has_exclusions {
-            (EXCLUDED_AS, format!(" LEFT JOIN crossfoot_exclusion x ON {SAME_RECORD}"))
-        } else {
-            ("NULL::bigint", String::new())
-        };
-        let (entry, fields, finals) = match kind {
-            Kind::Staging => (
-                "1::bigint".to_owned(),
-                columns("s.", layout.fields.iter().map(|field| field.name.as_str())),
-                String::new(),
-            ),
-            Kind::Final | Kind::FinalByKey => {
-                let (table, on) = on_final(connection, layout, run_id, stored).await?;
-                // Neither the run nor a column of the key is NULL in a row that was found.
-                let found = layout.final_table.run_column().unwrap_or_else(|| layout.column(layout.key[0]));
-                (
-                    format!("(f.{} IS NOT NULL)::int::bigint", quoted(found)),
-                    columns("f.", layout.columns()),
-                    format!(" LEFT JOIN {table} f ON {on}"),
-                )
-            }
-        };
-        let rows = format!(
-            "SELECT s.chunk_no, s.record_no, s.worker_id, {entry} AS entry, {excluded}, NULL::bytea, {fields}
-             FROM (SELECT * FROM {} s WHERE s.run_id = '{run_id}'",
-            attach::staged_rows(connection, layout, run_id).await?
-        );
-        let order = if kind == Kind::FinalByKey { by_key(layout) } else { String::new() };
-        let joins = format!("{order}) s{exclusions}{finals}");
-        let rejects = (has_rejects && kind == Kind::Staging).then(|| {
-            let nulls = ", NULL".repeat(layout.fields.len());
-            format!(
-                "SELECT s.chunk_no, s.record_no, s.worker_id, 2, NULL, s.raw{nulls} FROM crossfoot_reject s
-                 WHERE s.run_id = '{run_id}'"
-            )
-        });
-        Ok(Self { rows: (rows, joins), others: rejects })
-    }
-
-    fn between(&self, first: i64, end: i64) -> String {
-        let window = format!(" AND s.chunk_no >= {first} AND s.chunk_no < {end}");
-        let others = self.others.as_ref().map(|others| format!(" UNION ALL {others}{window}"));
-        format!(
-            "COPY ({}{window}{}{} ORDER BY 1, 2, 4) TO STDOUT (FORMAT binary)",
-            self.rows.0,
-            self.rows.1,
-            others.unwrap_or_default()
-        )
-    }
-}
-
-/// Where a staged record finds its row of final, and how.
-async fn on_final(
-    connection: &mut PgConnection,
-    layout: &Layout,
-    run_id: RunId,
-    stored: Stored,
-) -> Result<(String, String), StoreError> {
-    let of = &layout.final_table;
-    let table = quoted_table(&of.name);
-    let table = match stored {
-        Stored::Anywhere => table,
-        Stored::FromPage(page) => format!("(SELECT * FROM {table} WHERE ctid >= '({page},0)')"),
-    };
-    let mut equal = if layout.key.is_empty() {
-        vec![format!("f.{} = s.record_no", quoted(&of.record_no))]
-    } else {
-        same_key(connection, layout, "f").await?
-    };
-    // The run is written out: the column that holds it may be a text.
-    match (of.run_column(), of.run_table()) {
-        (Some(column), _) => equal.push(format!("f.{} = '{run_id}'", quoted(column))),
-        (None, Some(runs)) => equal.push(format!(
-            "EXISTS (SELECT 1 FROM {} r WHERE {} AND r.last_run_id = '{run_id}')",
-            quoted_table(runs),
-            same_marked_key(layout, "r", "s"),
-        )),
-        (None, None) => {}
-    }
-    Ok((table, equal.join(" AND ")))
 }
 
 async fn copy_out(

@@ -214,7 +214,7 @@ pub struct FleetSettings {
     pub writers: usize,
     /// The size of a chunk in bytes, about: a chunk holds whole records, and one at least. At most 2 MiB, so that the
     /// rows of a chunk fit into a message.
-    #[schemars(range(min = 1, max = 2_097_152), extend("default" = 524_288, "examples" = [1_048_576]))]
+    #[schemars(range(min = 1, max = 2_097_152), extend("default" = 1_048_576, "examples" = [524_288]))]
     pub chunk_bytes: usize,
     /// The most records of a chunk. 0 means as many as `chunk_bytes` allows (50,000 at most).
     #[schemars(extend("default" = 0, "examples" = [1000]))]
@@ -232,7 +232,7 @@ impl Default for FleetSettings {
         Self {
             processors: 0,
             writers: 0,
-            chunk_bytes: 512 << 10,
+            chunk_bytes: 1 << 20,
             chunk_records: 0,
             window_chunks: 64,
             window_bytes: 16 << 20,
