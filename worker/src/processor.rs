@@ -83,8 +83,8 @@ pub async fn run(context: &WorkerContext, identity: &Identity, jobs: &Jobs) -> R
     run_as(context, identity, jobs, (worker, None)).await
 }
 
-/// Runs the processor that is registered as `worker`. `writer`: who commits its batches in the same process, without the
-/// broker between them.
+/// Runs the processor that is registered as `worker`. `writer`: who commits its batches in the same process, without
+/// the broker between them.
 ///
 /// # Errors
 /// [`ProcessorError`] when it cannot begin.
@@ -215,8 +215,8 @@ enum Made {
     Batch(Box<Batch>, WorkerId),
 }
 
-/// Commits a batch without sending it. The start that is charged is the processor's: it stays charged until the batch is
-/// committed, so that a chunk which kills the process there is known by it as well.
+/// Commits a batch without sending it. The start that is charged is the processor's: it stays charged until the batch
+/// is committed, so that a chunk which kills the process there is known by it as well.
 async fn commit_here(
     commit: &Commit<'_>,
     batch: Batch,

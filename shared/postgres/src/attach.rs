@@ -221,13 +221,11 @@ async fn in_schema(
 }
 
 /// Refuses keys that a partition of final has already. The partitions' own indexes serve, or final is read as a whole:
-/// the planner knows both.
+/// the planner knows both. As a join, because the run's keys are unique by now and are hashed then, not those of final.
 async fn look_up(connection: &mut PgConnection, layout: &Layout, table: &str) -> Result<(), StoreError> {
     let final_table = quoted_table(&layout.final_table.name);
     let equal = same_key(connection, layout, "f").await?.join(" AND ");
-    let sql = format!(
-        "SELECT count(*) AS n FROM {table} s WHERE EXISTS (SELECT 1 FROM {final_table} f WHERE {equal})"
-    );
+    let sql = format!("SELECT count(*) AS n FROM {table} s JOIN {final_table} f ON {equal}");
     let known: i64 = sqlx::query(AssertSqlSafe(sql)).fetch_one(connection).await?.try_get("n")?;
     if known == 0 {
         return Ok(());

@@ -1,8 +1,8 @@
 //! A window of staging, read as its rows lie and ordered here.
 //!
-//! Writers append rows chunk by chunk, so that they lie nearly in the order of their records. The server would copy each
-//! of them into a sort and out of it again; ordering their places in memory costs a small part of that. A window that
-//! holds much more than its chunks should is left to the server, whose sort has a file for it.
+//! Writers append rows chunk by chunk, so that they lie nearly in the order of their records. The server would copy
+//! each of them into a sort and out of it again; ordering their places in memory costs a small part of that. A window
+//! that holds much more than its chunks should is left to the server, whose sort has a file for it.
 
 use domain::ids::RecordNo;
 use domain::layout::Layout;
@@ -13,7 +13,7 @@ use store::StoreError;
 use store::model::{Block, Entry, EntryKind};
 use tokio::sync::mpsc;
 
-use super::read_back::Ended;
+use super::ended::Ended;
 use super::rows::{Columns, Tuples, read_field};
 use super::watched::Watch;
 
@@ -103,8 +103,8 @@ impl Gathered {
 }
 
 impl Unordered {
-    /// Sends what lies in `window`, which is a condition in SQL, ordered by chunk and record. `false`, and nothing sent,
-    /// if that is more than is gathered.
+    /// Sends what lies in `window`, which is a condition in SQL, ordered by chunk and record. `false`, and nothing
+    /// sent, if that is more than is gathered.
     pub(crate) async fn send(
         &self,
         connection: &mut PgConnection,

@@ -30,8 +30,9 @@ use store::rules::order;
 use tokio::sync::mpsc;
 
 use super::connect::PostgresStore;
+use super::ended::Ended;
 use super::final_table::Shape;
-use super::read_back::{AT_LEISURE, Ended};
+use super::read_back::AT_LEISURE;
 use super::rows::{Columns, Tuples, read_field};
 use super::tables::{columns, quoted, quoted_table};
 use super::watched::Watch;

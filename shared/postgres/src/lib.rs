@@ -11,6 +11,7 @@ mod back_out;
 mod balance;
 mod clock;
 mod connect;
+mod ended;
 mod facts;
 mod final_table;
 mod fit;

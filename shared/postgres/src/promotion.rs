@@ -27,17 +27,20 @@ use tokio::time::{Instant, timeout};
 
 use super::attach::{self, Ready};
 use super::connect::{Id, Lock, PostgresStore, ROLLBACK, lock, lock_for};
+use super::ended::Ended;
 use super::final_table::{Shape, all_fit, check_again};
 use super::in_order::{self, By, ROWS_MAX, insert_in_order, read_in_order};
 use super::ledger::Ledger;
 use super::pool::Session;
-use super::read_back::{Ended, Kind, Stored, read_attached, read_back, read_whole_final};
+use super::read_back::{read_attached, read_back, read_whole_final};
+use super::read_back_sql::{Kind, Stored};
 use super::rules::join_final_by_index;
 use super::sessions::{APPLICATION, PROMOTING};
 use super::watched::Watch;
 
 /// Sorting a run by final's key happens in memory up to this.
-const PLANS: &str = "SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '256MB'";
+const PLANS: &str =
+    "SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL jit = off";
 
 /// An earlier promotion takes its time; a session that forgot about its lock must not stop this one for ever. Rows
 /// are compared, and differences walked down, between two statements; a process that is frozen meanwhile is ended by

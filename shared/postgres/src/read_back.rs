@@ -18,9 +18,10 @@ use tokio::sync::mpsc;
 
 use super::attach::Ready;
 use super::connect::{Id, PostgresStore};
+use super::ended::Ended;
 use super::final_table::Shape;
 use super::ledger::place;
-use super::read_back_sql::{HEAD_COLUMNS, Statement, window};
+use super::read_back_sql::{HEAD_COLUMNS, Kind, Statement, Stored, window};
 use super::rows::{Columns, Tuples};
 use super::tables::{partition, quoted_table};
 use super::watched::Watch;
@@ -43,40 +44,6 @@ const PLANS_WHOLE: &str =
     "SET LOCAL enable_seqscan = on; SET LOCAL enable_nestloop = off; SET LOCAL enable_hashjoin = on;
      SET LOCAL enable_mergejoin = on; SET LOCAL work_mem = '256MB';
      SET LOCAL max_parallel_workers_per_gather TO DEFAULT";
-
-/// Which table is read back.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Staging: its rows, and the rejects.
-    Staging,
-    /// Final: the row that belongs to each staged record.
-    Final,
-    /// The same, found through the index on its key, in the key's order.
-    FinalByKey,
-}
-
-/// Where in final the rows of a run are.
-#[derive(Clone, Copy)]
-pub(crate) enum Stored {
-    /// Anywhere: the whole table has to be searched.
-    Anywhere,
-    /// From this page of the table on.
-    FromPage(i64),
-}
-
-/// Why reading ended before its end.
-pub(crate) enum Ended {
-    /// The receiver is gone.
-    Unheard,
-    /// The database or the reader failed.
-    Failed(StoreError),
-}
-
-impl<E: Into<StoreError>> From<E> for Ended {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
-}
 
 impl PostgresStore {
     pub(crate) fn stream_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks {

@@ -11,9 +11,28 @@ use super::attach::{self, Ready};
 use super::connect::Id;
 use super::found::same_key;
 use super::gathered::Unordered;
-use super::read_back::{Kind, Stored};
 use super::rules::by_key;
 use super::tables::{columns, quoted, quoted_table};
+
+/// Which table is read back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Staging: its rows, and the rejects.
+    Staging,
+    /// Final: the row that belongs to each staged record.
+    Final,
+    /// The same, found through the index on its key, in the key's order.
+    FinalByKey,
+}
+
+/// Where in final the rows of a run are.
+#[derive(Clone, Copy)]
+pub(crate) enum Stored {
+    /// Anywhere: the whole table has to be searched.
+    Anywhere,
+    /// From this page of the table on.
+    FromPage(i64),
+}
 
 /// Chunk, record, worker, kind of entry, kind of exclusion, and a reject's bytes; then come the fields.
 pub(crate) const HEAD_COLUMNS: usize = 6;
