@@ -48,9 +48,9 @@ def processes():
     return found
 
 
-def processor_time(root):
+def processor_time(root, found=None):
     """The processor time of a process and all below it, in seconds."""
-    found = processes()
+    found = found or processes()
     def of(pid):
         return found[pid][1] + sum(of(one) for one, (parent, _, _) in found.items() if parent == pid)
     return of(root) + found[root][2]
@@ -185,38 +185,44 @@ class Fleet:
 
     def spent(self):
         """The processor time of everything so far: of the servers, and of the processes by their roles."""
-        found = {"postgres": processor_time(self.servers.postgres), "rabbitmq": processor_time(self.servers.rabbitmq)}
+        now = processes()
+        found = {"postgres": processor_time(self.servers.postgres, now), "rabbitmq": processor_time(self.servers.rabbitmq, now)}
         for role, process in self.started:
-            found[role] = found.get(role, 0) + processor_time(process.pid)
+            found[role] = found.get(role, 0) + processor_time(process.pid, now)
         return found
 
     def load(self, job, source):
         """Loads a file, and says what that cost, and what of it until all was loaded: the rest is checks and promotion.
         Ends the bench unless the run was reconciled and promoted."""
-        servers, began_at = self.servers, self.log.seek(0, os.SEEK_END)
+        # The coordinator writes where the file's position is, which is not moved here.
+        servers, log_fd = self.servers, self.log.fileno()
+        began_at = os.fstat(log_fd).st_size
         counted = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
         wal, moved, committed = servers.wal(), loopback_bytes(), int(servers.sql(self.url, counted))
         before, began, loaded, log, read = self.spent(), time.monotonic(), None, "", began_at
+        answer = tempfile.TemporaryFile("w+")
         submit = subprocess.Popen([self.binary, "--json", "submit", job, "--source", source, "--wait"], env=self.settings,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                                  stdout=answer, stderr=subprocess.STDOUT)
         while submit.poll() is None:
             time.sleep(0.02)
-            more = os.pread(self.log.fileno(), 1 << 20, read)
+            more = os.pread(log_fd, 1 << 20, read)
             read, log = read + len(more), log[-64:] + more.decode(errors="replace")
             if not loaded and '"done":"loaded"' in log:
-                loaded = self.spent()
+                loaded, loading_peak = self.spent(), peak_mb(self.started[0][1].pid)
         seconds, after = time.monotonic() - began, self.spent()
         if submit.returncode or not loaded:
-            sys.exit(f"the run ended with {submit.returncode}: {submit.stdout.read()[-4000:]}")
+            answer.seek(0)
+            sys.exit(f"the run ended with {submit.returncode}: {answer.read()[-4000:]}")
         found = {"seconds": seconds, "loopback_bytes": loopback_bytes() - moved, "wal_bytes": servers.wal() - wal,
                  "cpu": {who: after[who] - before[who] for who in after},
-                 "loading_cpu": {who: loaded[who] - before[who] for who in loaded}, "peak_mb": {}}
+                 "loading_cpu": {who: loaded[who] - before[who] for who in loaded}, "peak_mb": {},
+                 "loading_peak_mb": loading_peak}
         for role, process in self.started:
             found["peak_mb"][role] = max(found["peak_mb"].get(role, 0), peak_mb(process.pid))
         time.sleep(1)  # the server counts transactions a little later
         found["transactions"] = int(servers.sql(self.url, counted)) - committed
         found["chunks"] = int(servers.sql(self.url, """SELECT count(*) FROM crossfoot_chunk WHERE run_id =
             (SELECT run_id FROM crossfoot_run ORDER BY run_id DESC LIMIT 1)"""))
-        self.log.seek(began_at)
-        found["stages"] = stages(self.log.read())
+        whole = os.pread(log_fd, os.fstat(log_fd).st_size - began_at, began_at)
+        found["stages"] = stages(whole.decode(errors="replace"))
         return found
