@@ -1,6 +1,6 @@
 """What benches of the fleet share: the file that is loaded, private servers, a fleet of processes and what it costs,
 and pages with results in them."""
-import datetime, json, os, random, re, shutil, subprocess, sys, tempfile, time
+import datetime, json, os, random, re, shutil, signal, subprocess, sys, tempfile, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FIELDS = [("account", "text(8)"), ("product", "text(4)"), ("amount", "decimal(15,2)"), ("booked_on", "date"),
@@ -108,6 +108,8 @@ def loopback_bytes():
 class Servers:
     """A private RabbitMQ and PostgreSQL, stopped at the end."""
     def __enter__(self):
+        # Ended by a signal, the bench leaves no servers behind either.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         self.folder = tempfile.mkdtemp(prefix="crossfoot-servers-")
         subprocess.run([f"{ROOT}/tests/servers", "start", self.folder], check=True)
         for line in open(f"{self.folder}/env"):
