@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders that hold packages of the workspace.
-const PACKAGES: [&str; 8] =
-    ["domain", "coordinator", "worker", "drill", "console", "cli", "tests", "simulation"];
+const PACKAGES: [&str; 9] =
+    ["domain", "coordinator", "worker", "drill", "console", "cli", "tests", "simulation", "bench/kernels"];
 
 /// Every Rust file of the workspace, by its path from the root.
 pub(crate) struct Tree {
