@@ -9,16 +9,18 @@ use domain::fingerprint::Hash;
 use domain::ids::WorkerId;
 use job::Job;
 use job::chunk::ChunkCut;
-use job::chunk::ChunkError;
 use job::decoders::Decoders;
 use platform::trace;
+use source::Location;
 use store::StoreError;
 use thiserror::Error;
 use tokio::time::Instant;
-use wire::{Batch, Chunk, ChunkCounts, CodecError, Work, WorkerReport};
+use wire::{Batch, Chunk, ChunkCounts, Work, WorkerReport};
 
 use crate::consume::{Consuming, Handled, known};
+use crate::failure::ProcessError;
 use crate::jobs::Unavailable;
+use crate::reading::{Loaded, Place};
 use crate::starts::Charged;
 use crate::{Ended, Identity, Jobs, WorkerContext, comparing, micros, recount, verifier};
 
@@ -31,46 +33,6 @@ pub enum ProcessorError {
     /// The processor could not consume from the broker.
     #[error(transparent)]
     Broker(#[from] BrokerError),
-}
-
-/// Why a chunk could not be processed.
-#[derive(Debug, Error)]
-pub enum ProcessError {
-    /// The bytes are not those that the coordinator split (INV-02).
-    #[error("chunk {chunk_no}: its bytes do not match the SHA-256 in the ledger")]
-    Altered {
-        /// The number of the altered chunk.
-        chunk_no: u64,
-    },
-    /// The chunk holds more or fewer records than the splitter counted.
-    #[error("chunk {chunk_no}: the splitter found {split} records, but {decoded} were decoded")]
-    RecordCount {
-        /// The number of the chunk.
-        chunk_no: u64,
-        /// Records that the splitter counted.
-        split: u64,
-        /// Records that the processor decoded.
-        decoded: u64,
-    },
-    /// The job's formats cannot be used.
-    #[error("invalid job: {0}")]
-    Job(String),
-    /// The batch does not fit a message.
-    #[error("chunk {chunk_no}: {error}; use smaller chunks")]
-    Batch {
-        /// The number of the chunk.
-        chunk_no: u64,
-        /// Why the batch cannot be encoded.
-        error: CodecError,
-    },
-    /// The chunk as such cannot be decoded.
-    #[error("chunk {chunk_no}: {error}")]
-    Chunk {
-        /// The number of the chunk.
-        chunk_no: u64,
-        /// Why the chunk cannot be decoded.
-        error: ChunkError,
-    },
 }
 
 /// Runs a processor until the context's `stop` is cancelled, or an operator drains it.
@@ -86,7 +48,8 @@ pub async fn run(context: &WorkerContext, identity: &Identity, jobs: &Jobs) -> R
             Err(_) => true,
         }
     };
-    let handle = |body: Bytes| handle(with, jobs, worker, body);
+    let of = Hand { with, jobs, worker, name: format!("{} on host {}", identity.name, identity.host) };
+    let handle = |body: Bytes| handle(&of, body);
     // Two in hand: one being worked on, one ready.
     let chunks =
         Consuming { with, name: &identity.name, role: Role::Processor, queue: Queue::Chunks, prefetch: 2 };
@@ -101,7 +64,18 @@ pub async fn run(context: &WorkerContext, identity: &Identity, jobs: &Jobs) -> R
     Ok(context.ended())
 }
 
-async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
+/// The processor at work.
+pub(crate) struct Hand<'a> {
+    pub(crate) with: &'a WorkerContext,
+    pub(crate) jobs: &'a Jobs,
+    worker: WorkerId,
+    /// The processor's name and host, in words.
+    pub(crate) name: String,
+}
+
+async fn handle(of: &Hand<'_>, body: Bytes) -> Handled {
+    let Hand { with, jobs, worker, name } = of;
+    let (with, worker) = (*with, *worker);
     let started = Instant::now();
     let _in_hand = with.registered.in_hand(worker);
     // Model: `TakeChunk`.
@@ -113,7 +87,7 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
     drop(body);
     let start = match with.start(&opened, Role::Processor, worker).await {
         Charged::Go(start) => start,
-        Charged::Committed if opened.message.recount => return recount::recount(with, jobs, opened).await,
+        Charged::Committed if opened.message.recount => return recount::recount(of, opened).await,
         // Its processor has reported: it does so before it hands a batch on.
         Charged::Committed => return Handled::Done,
         Charged::Settle(handled) => return handled,
@@ -131,10 +105,15 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
         Ok(sealer) => sealer,
         Err(error) => return start.postponed(error.to_string()).await,
     };
-    let (run_id, chunk_no, bytes) = (chunk.run_id, chunk.chunk_no, chunk.bytes.len() as u64);
+    let (run_id, chunk_no, bytes) = (chunk.run_id, chunk.chunk_no, start.task.cut.bytes);
     let (cut, decoders, timed) = (start.task.cut.clone(), with.decoders.clone(), with.metrics.decode.clone());
+    let (parts, place) = (
+        Arc::clone(&with.parts),
+        Place { source: Location::parse(&start.task.source), reader: format!("processor {name}") },
+    );
     // Decoding is work for a core, not for the runtime's threads. A panic in it fails this chunk alone.
     let processed = platform::inline::run(move || {
+        let chunk = Loaded::of(chunk, &cut, &place, &parts)?;
         let began = std::time::Instant::now();
         let batch = process(&job, &cut, &chunk, worker, &decoders)?;
         timed.observe(began.elapsed().as_secs_f64());
@@ -147,6 +126,9 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
         Ok(Ok(processed)) => processed,
         Ok(Err(error @ ProcessError::Altered { .. })) => {
             return start.of_other_bytes(error.to_string()).await;
+        }
+        Ok(Err(error @ ProcessError::Unreadable { .. })) => {
+            return start.handed_back(error.to_string()).await;
         }
         Ok(Err(error)) => return start.failed(error.to_string()),
         Err(error) => {
@@ -174,21 +156,21 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
     }
 }
 
-/// Turns a chunk into a batch. The same chunk always gives the same batch. `cut` is what the ledger says of it; of the
-/// message, only the bytes are used, once they are shown to be those that were split.
+/// Turns a chunk into a batch. The same chunk always gives the same batch. `cut` is what the ledger says of it; of what
+/// was received, only the bytes are used, once they are shown to be those that were split.
 ///
 /// # Errors
 /// [`ProcessError`] when the chunk is not what was split, or cannot be decoded as a whole.
-pub fn process(
+pub(crate) fn process(
     job: &Arc<Job>,
     cut: &ChunkCut,
-    chunk: &Chunk,
+    chunk: &Loaded,
     processor: WorkerId,
     decoders: &Decoders,
 ) -> Result<Batch, ProcessError> {
     let chunk_no = chunk.chunk_no;
     if cut.chunk_no.0 != chunk_no || Hash::of(&chunk.bytes) != cut.sha256 {
-        return Err(ProcessError::Altered { chunk_no });
+        return Err(chunk.altered());
     }
     let mut decoder = decoders.of_chunks(job).map_err(ProcessError::Job)?;
     let decoded =
