@@ -11,7 +11,7 @@ use cap_std::fs::Dir;
 use platform::files::open_regular;
 use thiserror::Error;
 
-use super::{Location, SourceError};
+use super::Location;
 
 /// Reads parts of sources that lie below the places that a worker may read.
 #[derive(Debug)]
@@ -217,7 +217,7 @@ impl Parts {
         _offset: u64,
         _length: usize,
     ) -> Result<Vec<u8>, PartError> {
-        let why = SourceError::NoObjects { location: source.clone() }.to_string();
+        let why = super::SourceError::NoObjects { location: source.clone() }.to_string();
         Err(PartError::Unreachable { location: source.clone(), why })
     }
 }
@@ -252,7 +252,7 @@ fn checked(place: &str) -> Result<(), BadPlace> {
 fn checked(place: &str) -> Result<(), BadPlace> {
     let location = Location::parse(place);
     let place = location.to_string();
-    Err(BadPlace::BadUrl { place, why: SourceError::NoObjects { location }.to_string() })
+    Err(BadPlace::BadUrl { place, why: super::SourceError::NoObjects { location }.to_string() })
 }
 
 /// Opens the regular file at `rest` below `folder`, wherever links and `..` lead on the way, unless they lead out.
