@@ -215,7 +215,9 @@ impl From<BrokerError> for Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let kind = match &error {
-            OpenError::Source(_) | OpenError::NotAsDescribed(_) => ErrorKind::Source,
+            OpenError::Source(_) | OpenError::NotAsDescribed(_) | OpenError::NotByReference { .. } => {
+                ErrorKind::Source
+            }
             OpenError::Store(error) => of_store(error),
             OpenError::Declared(_) => ErrorKind::Command,
             OpenError::LoadedBefore { .. }
@@ -251,7 +253,13 @@ impl From<RunError> for Failure {
             _ => false,
         };
         let kind = match &error {
-            RunError::Load(LoadError::Split(_) | LoadError::SplitterLost(_))
+            RunError::Load(
+                LoadError::Split(_)
+                | LoadError::SplitterLost(_)
+                | LoadError::NotByReference { .. }
+                | LoadError::Source(_)
+                | LoadError::Unread { .. },
+            )
             | RunError::Source(_)
             | RunError::StreamGone
             | RunError::SourceWanted(_) => ErrorKind::Source,

@@ -21,6 +21,7 @@ use platform::clock::SystemClock;
 use post::{Post, PostSettings};
 use postgres::{LedgerSchema, PostgresReaders, PostgresSettings, PostgresStore};
 use settings::{FleetSettings, Settings};
+use source::Parts;
 use sqlite::SqliteStore;
 use store::bounds::Dialect;
 use store::own_table::TableLook;
@@ -269,9 +270,16 @@ fn coordinator_on(
         .checkpoints(checkpoints)
         .notify(notify)
         .window(window)
+        .travel(settings.fleet.chunks)
         .build();
     let watcher = coordinator.watch.subscribe();
     (coordinator, watcher)
+}
+
+/// Returns what reads the chunks of this worker process that travel by reference.
+pub(crate) fn parts(settings: &Settings) -> Result<Arc<Parts>, Failure> {
+    let below = Parts::below(&settings.worker.sources);
+    Ok(Arc::new(below.map_err(|error| Failure::usage(format!("invalid worker.sources: {error}")))?))
 }
 
 /// Returns what does the work of comparisons in this process: it reads the PostgreSQL database that the settings name,
@@ -307,6 +315,8 @@ pub(crate) fn embedded_fleet(settings: &Settings, coordinator: &Coordinator) -> 
     let (processors, writers) = (or(settings.fleet.processors, cores()), or(settings.fleet.writers, 2));
     let with = WorkerContext {
         dies_at_chunk: hooks::dies_at_chunk(),
+        // This process reads the whole source anyway: it splits it.
+        parts: Arc::new(Parts::anywhere()),
         ..WorkerContext::new(Arc::clone(&coordinator.post))
     };
     worker::Fleet::start(with, &coordinator.host, processors, writers)

@@ -17,6 +17,7 @@ mod cli {
     mod bad_data;
     mod bombs;
     mod browser;
+    mod by_reference;
     mod chain;
     mod chain_resumed;
     mod console;

@@ -36,6 +36,7 @@ mod servers;
 mod fleet {
     mod attached;
     mod attendance;
+    mod by_reference;
     mod clocks;
     mod compared;
     mod console;

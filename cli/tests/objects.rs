@@ -14,10 +14,11 @@ mod desk;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use desk::{Desk, csv, postings, until};
+use desk::{Desk, Going, csv, postings, until};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use source::object::{Object, ObjectError, Place};
+use source::{Location, PartError, Parts};
 
 /// A bucket of its own for each test.
 struct Bucket(String);
@@ -140,6 +141,43 @@ fn another_object_of_the_same_name_is_never_mixed_with_the_one_that_was_opened()
     assert_eq!(error, ObjectError::Replaced);
     assert!(reader.read(&mut begin).is_err(), "it ends as if all had been read");
     assert_ne!(object.now().unwrap().unwrap(), *object.about());
+}
+
+#[test]
+fn a_part_of_an_object_is_read_below_the_prefix_that_is_allowed_and_nowhere_else() {
+    let bucket = Bucket::new();
+    bucket.put("in/a.csv", b"0123456789");
+    bucket.put("secret.csv", b"0123456789");
+    bucket.put("inside/a.csv", b"0123456789");
+    let parts = Parts::below(&[bucket.url("in")]).unwrap();
+    let read = |key: &str, offset, length| parts.read(&Location::parse(bucket.url(key)), offset, length);
+    assert_eq!(read("in/a.csv", 3, 4).unwrap(), b"3456");
+    assert_eq!(read("in/a.csv", 0, 10).unwrap(), b"0123456789");
+    assert!(read("in/a.csv", 8, 4).unwrap_err().is_of_the_source());
+    for key in ["secret.csv", "in/../secret.csv", "inside/a.csv"] {
+        assert!(matches!(read(key, 0, 1), Err(PartError::NotAllowed { .. })), "{key}");
+    }
+    assert!(matches!(read("in/none.csv", 0, 1), Err(PartError::Unreachable { .. })));
+    // Another object of its name is read, and whoever compares digests sees that it is another one.
+    bucket.put("in/a.csv", b"abcdefghij");
+    assert_eq!(read("in/a.csv", 3, 4).unwrap(), b"defg");
+    bucket.put("in/a.csv", b"abc");
+    assert!(read("in/a.csv", 3, 4).unwrap_err().is_of_the_source());
+}
+
+#[test]
+fn a_run_by_reference_reads_each_chunk_of_an_object_by_itself() {
+    let bucket = Bucket::new();
+    bucket.put("in/rows.csv", postings(5000));
+    let (inline, referring) = (Desk::new(), Desk::new());
+    let url = bucket.url("in/rows.csv");
+    let line = ["run", "job.toml", "--source", &url, "--chunk-bytes", "20000"];
+    inline.run(&line).exits(0);
+    let mut command = referring.command(&line);
+    command.env("CROSSFOOT__FLEET__CHUNKS", "by-reference");
+    Going::start(line.join(" "), command, Vec::new()).end().exits(0);
+    assert_eq!(inline.report()["levels"], referring.report()["levels"]);
+    assert_eq!(referring.final_rows(), 5000);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use domain::ids::RunId;
 use domain::lease::Holder;
 use domain::lifecycle::RunState;
 use domain::reconcile::VerifySource;
+use domain::travel::{NotByReference, Travel};
 use job::Job;
 use serde_json::json;
 use source::{Location, SourceError, SourceFile};
@@ -96,6 +97,14 @@ pub enum OpenError {
     /// The source's header row, or its encoding, is not what the job says.
     #[error("{0}; no run was opened")]
     NotAsDescribed(SplitError),
+    /// Chunks are to travel by reference, and the source cannot be read in parts.
+    #[error("{location}: {error}; no run was opened")]
+    NotByReference {
+        /// The source.
+        location: Location,
+        /// Why it cannot.
+        error: NotByReference,
+    },
     /// The job asks for more.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -114,6 +123,7 @@ impl OpenError {
             | Self::LoadedBefore { .. }
             | Self::InHand { .. }
             | Self::NotAsDescribed(_)
+            | Self::NotByReference { .. }
             | Self::Refused(_) => true,
             Self::Store(error) => error.is_usage(),
             Self::Stopped => false,
@@ -219,9 +229,13 @@ impl Coordinator {
             now.phase = Phase::Sealing;
             now.of = bytes.unwrap_or(0);
         });
-        let (watch, stop) = (self.watch.clone(), self.stop.clone());
+        let (watch, stop, travel) = (self.watch.clone(), self.stop.clone(), self.travel);
         let hashed = platform::inline::run(move || {
             let location = source.location().to_argument();
+            if travel == Travel::ByReference {
+                let not = |error| OpenError::NotByReference { location: source.location().clone(), error };
+                travel.of(source.shape()?).map_err(not)?;
+            }
             // A stream can be read once only: its header is checked, and its bytes are hashed, as they are split.
             let job = of_source(&job, &source).map_err(|error| match error {
                 SplitError::Source(error) => OpenError::Source(error),

@@ -6,8 +6,9 @@
 //! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`], [`mask`]), what is measured
 //! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded ([`declared`],
 //! [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`], [`lifecycle`],
-//! [`lease`], [`arrival`], [`schedule`], [`start`], [`retry`], [`retention`], [`approval`], [`back_out`], [`role`],
-//! [`process_role`], [`pace`]), and what is left behind ([`finding`], [`event`], [`checkpoint`], [`report`], [`pack`]).
+//! [`lease`], [`arrival`], [`schedule`], [`start`], [`travel`], [`retry`], [`retention`], [`approval`], [`back_out`],
+//! [`role`], [`process_role`], [`pace`]), and what is left behind ([`finding`], [`event`], [`checkpoint`], [`report`],
+//! [`pack`]).
 
 #![deny(clippy::float_arithmetic)]
 
@@ -63,6 +64,7 @@ pub mod start;
 pub mod table;
 pub mod totals;
 pub mod traceparent;
+pub mod travel;
 pub mod trend;
 pub mod typed;
 pub mod value;

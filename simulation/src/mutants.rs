@@ -16,7 +16,7 @@ use domain::lifecycle::ChunkState;
 use domain::permit::Permit;
 use job::Job;
 use rusqlite::Connection;
-use store::chunks::Chunks;
+use store::chunks::{Chunks, HandedBack};
 use store::fleet::Fleet;
 use store::layered::Layered;
 use store::leases::Leases;
@@ -265,6 +265,18 @@ impl Chunks for Charging {
         worker: WorkerId,
     ) -> Result<(), StoreError> {
         self.below.withdraw_start(run_id, chunk_no, role, worker).await
+    }
+
+    async fn hand_back(&self, run_id: RunId, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError> {
+        self.below.hand_back(run_id, chunk_no, reason).await
+    }
+
+    async fn handed_back(&self, run_id: RunId) -> Result<Option<HandedBack>, StoreError> {
+        self.below.handed_back(run_id).await
+    }
+
+    async fn forget_handed_back(&self, fence: Fence) -> Result<(), StoreError> {
+        self.below.forget_handed_back(fence).await
     }
 
     async fn set_aside(&self, run_id: RunId, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError> {

@@ -38,6 +38,9 @@ pub enum Handled {
     },
     /// The broker or the store failed, not the message: it is retried without limit, for the reason given.
     Postponed(String),
+    /// This worker cannot read the chunk's source, and another may be able to: it is returned after a pause, for the
+    /// reason given.
+    HandedBack(String),
     /// The message is not genuine, or can never be handled: not sealed, of another store, or of bytes that the ledger
     /// does not have. It becomes a dead letter, and the evidence log names it.
     Refused(String),
@@ -62,7 +65,7 @@ impl Handled {
                 Next::RetryAfterMs(_) => Became::Failed,
                 Next::GiveUp => Became::GivenUp,
             },
-            Self::Postponed(_) => Became::Postponed,
+            Self::Postponed(_) | Self::HandedBack(_) => Became::Postponed,
             Self::Refused(_) => Became::Refused,
         }
     }
@@ -177,6 +180,16 @@ impl Consuming<'_> {
                 }
                 delivery.retry_later().await;
             }
+            Handled::HandedBack(reason) => {
+                tracing::warn!(queue = queue.name(), %reason, "this worker cannot read the source; chunk handed back");
+                // Paused, so that the others, who may be able to read it, get the most of the chunks.
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(PAUSE_MAX) => {}
+                }
+                delivery.retry_later().await;
+            }
             Handled::Refused(reason) => {
                 post.note_refused(queue, &delivery.body, &reason).await;
                 delivery.dead_letter(reason).await;
@@ -201,7 +214,7 @@ where
             delivery.done().await;
             fault::point!(format!("ack.{}.after", queue.word()));
         }
-        Handled::Refused(_) | Handled::Postponed(_) => {
+        Handled::Refused(_) | Handled::Postponed(_) | Handled::HandedBack(_) => {
             delivery.retry_later().await;
         }
         Handled::Failed { starts, reason } => match RetryPolicy::CHUNK.after(starts) {

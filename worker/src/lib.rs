@@ -7,11 +7,13 @@
 
 mod comparing;
 pub mod consume;
+mod failure;
 mod fleet;
 mod jobs;
 pub mod joined;
 pub mod metrics;
 pub mod processor;
+mod reading;
 mod recount;
 mod starts;
 pub mod verifier;
@@ -27,6 +29,7 @@ use domain::ids::WorkerId;
 use job::decoders::Decoders;
 use platform::clock::Clock;
 use post::{Post, PostError, Unread};
+use source::Parts;
 use store::Store;
 use store::model::{Heartbeat, NewWorker};
 use tokio::sync::Semaphore;
@@ -63,6 +66,8 @@ pub struct WorkerContext {
     pub metrics: WorkerMetrics,
     /// What makes the decoders of its processors.
     pub decoders: Decoders,
+    /// What reads the bytes of chunks that travel by reference, and below which places.
+    pub parts: Arc<Parts>,
     /// What does the work of comparisons; `None`: this process takes none.
     pub comparisons: Option<Arc<dyn Comparisons>>,
     /// For tests: the number of the chunk at which a processor dies; `None` outside of tests.
@@ -70,7 +75,7 @@ pub struct WorkerContext {
 }
 
 impl WorkerContext {
-    /// The context of a process that starts: no worker is registered yet.
+    /// The context of a process that starts: no worker is registered yet, and none may read a source.
     #[must_use]
     pub fn new(post: Arc<Post>) -> Self {
         Self {
@@ -82,6 +87,7 @@ impl WorkerContext {
             reading: reading(),
             metrics: WorkerMetrics::default(),
             decoders: Decoders::default(),
+            parts: Arc::new(Parts::nowhere()),
             comparisons: None,
             dies_at_chunk: None,
         }

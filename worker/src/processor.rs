@@ -9,16 +9,18 @@ use domain::fingerprint::Hash;
 use domain::ids::WorkerId;
 use job::Job;
 use job::chunk::ChunkCut;
-use job::chunk::ChunkError;
 use job::decoders::Decoders;
 use platform::trace;
+use source::Location;
 use store::StoreError;
 use thiserror::Error;
 use tokio::time::Instant;
-use wire::{Batch, Chunk, ChunkCounts, CodecError, Work, WorkerReport};
+use wire::{Batch, Chunk, ChunkCounts, Work, WorkerReport};
 
 use crate::consume::{Consuming, Handled, known};
+use crate::failure::ProcessError;
 use crate::jobs::Unavailable;
+use crate::reading::{Loaded, Place};
 use crate::starts::{Charged, Start};
 use crate::writer::{Commit, Committed};
 use crate::{Ended, Identity, Jobs, WorkerContext, comparing, micros, recount, verifier};
@@ -32,46 +34,6 @@ pub enum ProcessorError {
     /// The processor could not consume from the broker.
     #[error(transparent)]
     Broker(#[from] BrokerError),
-}
-
-/// Why a chunk could not be processed.
-#[derive(Debug, Error)]
-pub enum ProcessError {
-    /// The bytes are not those that the coordinator split (INV-02).
-    #[error("chunk {chunk_no}: its bytes do not match the SHA-256 in the ledger")]
-    Altered {
-        /// The number of the altered chunk.
-        chunk_no: u64,
-    },
-    /// The chunk holds more or fewer records than the splitter counted.
-    #[error("chunk {chunk_no}: the splitter found {split} records, but {decoded} were decoded")]
-    RecordCount {
-        /// The number of the chunk.
-        chunk_no: u64,
-        /// Records that the splitter counted.
-        split: u64,
-        /// Records that the processor decoded.
-        decoded: u64,
-    },
-    /// The job's formats cannot be used.
-    #[error("invalid job: {0}")]
-    Job(String),
-    /// The batch does not fit a message.
-    #[error("chunk {chunk_no}: {error}; use smaller chunks")]
-    Batch {
-        /// The number of the chunk.
-        chunk_no: u64,
-        /// Why the batch cannot be encoded.
-        error: CodecError,
-    },
-    /// The chunk as such cannot be decoded.
-    #[error("chunk {chunk_no}: {error}")]
-    Chunk {
-        /// The number of the chunk.
-        chunk_no: u64,
-        /// Why the chunk cannot be decoded.
-        error: ChunkError,
-    },
 }
 
 /// Runs a processor until the context's `stop` is cancelled, or an operator drains it.
@@ -101,7 +63,9 @@ pub(crate) async fn run_as(
             Err(_) => true,
         }
     };
-    let handle = |body: Bytes| handle(with, jobs, (worker, writer), body);
+    let of =
+        Hand { with, jobs, worker, writer, name: format!("{} on host {}", identity.name, identity.host) };
+    let handle = |body: Bytes| handle(&of, body);
     // Two in hand: one being worked on, one ready.
     let chunks =
         Consuming { with, name: &identity.name, role: Role::Processor, queue: Queue::Chunks, prefetch: 2 };
@@ -116,12 +80,20 @@ pub(crate) async fn run_as(
     Ok(context.ended())
 }
 
-async fn handle(
-    with: &WorkerContext,
-    jobs: &Jobs,
-    (worker, writer): (WorkerId, Option<WorkerId>),
-    body: Bytes,
-) -> Handled {
+/// The processor at work.
+pub(crate) struct Hand<'a> {
+    pub(crate) with: &'a WorkerContext,
+    pub(crate) jobs: &'a Jobs,
+    worker: WorkerId,
+    /// Who commits its batches in the same process; `None`: they go to the writers.
+    writer: Option<WorkerId>,
+    /// The processor's name and host, in words.
+    pub(crate) name: String,
+}
+
+async fn handle(of: &Hand<'_>, body: Bytes) -> Handled {
+    let Hand { with, jobs, worker, writer, name } = of;
+    let (with, worker, writer) = (*with, *worker, *writer);
     let started = Instant::now();
     let _in_hand = with.registered.in_hand(worker);
     // Model: `TakeChunk`.
@@ -133,7 +105,7 @@ async fn handle(
     drop(body);
     let start = match with.start(&opened, Role::Processor, worker).await {
         Charged::Go(start) => start,
-        Charged::Committed if opened.message.recount => return recount::recount(with, jobs, opened).await,
+        Charged::Committed if opened.message.recount => return recount::recount(of, opened).await,
         // Its processor has reported: it does so before it hands a batch on.
         Charged::Committed => return Handled::Done,
         Charged::Settle(handled) => return handled,
@@ -151,15 +123,20 @@ async fn handle(
         Ok(sealer) => sealer,
         Err(error) => return start.postponed(error.to_string()).await,
     };
-    let (run_id, chunk_no, bytes) = (chunk.run_id, chunk.chunk_no, chunk.bytes.len() as u64);
+    let (run_id, chunk_no, bytes) = (chunk.run_id, chunk.chunk_no, start.task.cut.bytes);
     let (cut, decoders, timed) = (start.task.cut.clone(), with.decoders.clone(), with.metrics.decode.clone());
     // A writer that an operator drained commits nothing more.
     let writer = writer.filter(|writer| with.registered.is_at_work(*writer));
-    let of = Arc::clone(&job);
+    let decoded_by = Arc::clone(&job);
+    let (parts, place) = (
+        Arc::clone(&with.parts),
+        Place { source: Location::parse(&start.task.source), reader: format!("processor {name}") },
+    );
     // Decoding is work for a core, not for the runtime's threads. A panic in it fails this chunk alone.
     let processed = platform::inline::run(move || {
+        let chunk = Loaded::of(chunk, &cut, &place, &parts)?;
         let began = std::time::Instant::now();
-        let batch = process(&of, &cut, &chunk, worker, &decoders)?;
+        let batch = process(&decoded_by, &cut, &chunk, worker, &decoders)?;
         timed.observe(began.elapsed().as_secs_f64());
         let counts = batch.counts();
         let Some(writer) = writer else {
@@ -174,6 +151,9 @@ async fn handle(
         Ok(Ok(processed)) => processed,
         Ok(Err(error @ ProcessError::Altered { .. })) => {
             return start.of_other_bytes(error.to_string()).await;
+        }
+        Ok(Err(error @ ProcessError::Unreadable { .. })) => {
+            return start.handed_back(error.to_string()).await;
         }
         Ok(Err(error)) => return start.failed(error.to_string()),
         Err(error) => {
@@ -241,21 +221,21 @@ async fn commit_here(
     }
 }
 
-/// Turns a chunk into a batch. The same chunk always gives the same batch. `cut` is what the ledger says of it; of the
-/// message, only the bytes are used, once they are shown to be those that were split.
+/// Turns a chunk into a batch. The same chunk always gives the same batch. `cut` is what the ledger says of it; of what
+/// was received, only the bytes are used, once they are shown to be those that were split.
 ///
 /// # Errors
 /// [`ProcessError`] when the chunk is not what was split, or cannot be decoded as a whole.
-pub fn process(
+pub(crate) fn process(
     job: &Arc<Job>,
     cut: &ChunkCut,
-    chunk: &Chunk,
+    chunk: &Loaded,
     processor: WorkerId,
     decoders: &Decoders,
 ) -> Result<Batch, ProcessError> {
     let chunk_no = chunk.chunk_no;
     if cut.chunk_no.0 != chunk_no || Hash::of(&chunk.bytes) != cut.sha256 {
-        return Err(ProcessError::Altered { chunk_no });
+        return Err(chunk.altered());
     }
     let mut decoder = decoders.of_chunks(job).map_err(ProcessError::Job)?;
     let decoded =

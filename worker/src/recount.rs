@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use broker::Queue;
 use domain::ids::{RunId, WorkerId};
+use source::Location;
 use store::StoreError;
 use store::model::{ChunkRow, Committed};
 use wire::{Batch, Chunk, Opened, Work, WorkerReport};
 
+use crate::WorkerContext;
 use crate::consume::Handled;
+use crate::failure::ProcessError;
 use crate::jobs::Unavailable;
-use crate::processor::process;
-use crate::{Jobs, WorkerContext};
+use crate::processor::{Hand, process};
+use crate::reading::{Loaded, Place};
 
 async fn committed(with: &WorkerContext, chunk: &Chunk) -> Result<Option<(ChunkRow, Committed)>, StoreError> {
     let run_id = RunId::from_bytes(chunk.run_id);
@@ -23,7 +26,8 @@ async fn committed(with: &WorkerContext, chunk: &Chunk) -> Result<Option<(ChunkR
 
 /// Decodes the chunk again, reports in the name of the processor that the ledger has, and hands the batch on, so that a
 /// writer reports in the name of the one that committed it. A report that did come stands.
-pub(crate) async fn recount(with: &WorkerContext, jobs: &Jobs, opened: Opened<Chunk>) -> Handled {
+pub(crate) async fn recount(of: &Hand<'_>, opened: Opened<Chunk>) -> Handled {
+    let (with, jobs) = (of.with, of.jobs);
     let Opened { message: chunk, attempt } = opened;
     let run_id = RunId::from_bytes(chunk.run_id);
     let (row, committed) = match committed(with, &chunk).await {
@@ -31,8 +35,8 @@ pub(crate) async fn recount(with: &WorkerContext, jobs: &Jobs, opened: Opened<Ch
         Ok(None) => return Handled::Done,
         Err(error) => return Handled::unless_transient(&error),
     };
-    let digest = match with.store.run(run_id).await {
-        Ok(run) => run.job_digest,
+    let (digest, source) = match with.store.run(run_id).await {
+        Ok(run) => (run.job_digest, Location::parse(&run.source)),
         Err(error) => return Handled::unless_transient(&error),
     };
     let job = match jobs.get(&*with.store, &digest).await {
@@ -42,10 +46,16 @@ pub(crate) async fn recount(with: &WorkerContext, jobs: &Jobs, opened: Opened<Ch
     };
     let decoded = platform::inline::run({
         let (job, processor, decoders) = (Arc::clone(&job), committed.processor, with.decoders.clone());
-        move || process(&job, &row.cut, &chunk, processor, &decoders)
+        let (parts, place) =
+            (Arc::clone(&with.parts), Place { source, reader: format!("processor {}", of.name) });
+        move || {
+            let chunk = Loaded::of(chunk, &row.cut, &place, &parts)?;
+            process(&job, &row.cut, &chunk, processor, &decoders)
+        }
     });
     let batch: Batch = match decoded.await {
         Ok(Ok(batch)) => batch,
+        Ok(Err(error @ ProcessError::Unreadable { .. })) => return Handled::HandedBack(error.to_string()),
         Ok(Err(error)) => return Handled::Refused(error.to_string()),
         Err(error) => return Handled::Refused(platform::telemetry::ended(&error).into()),
     };

@@ -161,6 +161,14 @@ impl Start<'_> {
         Handled::Postponed(reason)
     }
 
+    /// This worker cannot read the chunk's source, which says nothing of the chunk: the start is not charged, and the
+    /// ledger holds the reason for the coordinator.
+    pub(crate) async fn handed_back(self, reason: String) -> Handled {
+        let (run, with) = (RunId::from_bytes(self.run_id), self.with);
+        with.take_back(|| with.store.hand_back(run, ChunkNo(self.chunk_no), &reason)).await;
+        Handled::HandedBack(reason)
+    }
+
     /// Takes the charge back.
     async fn forgive(&self) {
         let (run, with) = (RunId::from_bytes(self.run_id), self.with);

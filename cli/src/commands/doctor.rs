@@ -50,6 +50,7 @@ pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failu
     }
     let mut all = of_broker(&settings, &of_rabbit).await;
     all.extend(of_store(&settings, args.role).await);
+    all.extend(of_sources(&settings));
     if let Some(store) = &store {
         all.extend(of_schedules(&**store, SystemClock.now_ms()).await);
         all.extend(of_attestations(&**store, SystemClock.now_ms()).await);
@@ -81,6 +82,24 @@ async fn of_broker(settings: &Settings, of_rabbit: &RabbitSettings) -> Vec<Findi
         ));
     }
     all
+}
+
+/// Says whether the places below which workers of this process may read sources are there.
+fn of_sources(settings: &Settings) -> Vec<Finding> {
+    let name = "worker sources";
+    if let Err(failure) = wiring::parts(settings) {
+        return vec![Finding::error(name, failure.message())];
+    }
+    let folders = settings.worker.sources.iter().filter(|place| !place.contains("://"));
+    let look = |place: &String| match std::fs::read_dir(place) {
+        Ok(_) => Finding::ok(name, format!("{} can be read", visible(place))),
+        Err(error) => Finding::warn(
+            name,
+            format!("{}: {error}", visible(place)),
+            "mount it, or let this user read it; until then processors here hand chunks by reference back",
+        ),
+    };
+    folders.map(look).collect()
 }
 
 async fn of_store(settings: &Settings, role: Option<ProcessRole>) -> Vec<Finding> {

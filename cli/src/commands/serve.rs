@@ -26,12 +26,14 @@ const RESTART: Duration = Duration::from_secs(2);
 pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     wiring::require_broker(&settings)?;
+    let parts = wiring::parts(&settings)?;
     let store = wiring::store(&settings, true).await?;
     let broker = wiring::broker(&settings, &*store).await?;
     let post = wiring::post(broker, &settings, &store)?;
     let with = WorkerContext {
         comparisons: Some(wiring::comparisons(&settings, &post)),
         dies_at_chunk: hooks::dies_at_chunk(),
+        parts,
         ..WorkerContext::new(post)
     };
     let watched = Watched {

@@ -171,6 +171,7 @@ impl ErrorPlace {
                     (Some(run_id.to_string()), driven_by.as_deref().map(HeldBy::of));
             }
             OpenError::NotAsDescribed(error) => self.add_split(error),
+            OpenError::NotByReference { location, .. } => self.file = Some(location.to_string()),
             OpenError::Declared(_) | OpenError::Refused(_) | OpenError::Stopped => {}
         }
     }
@@ -178,11 +179,16 @@ impl ErrorPlace {
     fn add_run(&mut self, error: &RunError) {
         match error {
             RunError::Load(LoadError::Split(error)) => self.add_split(error),
-            RunError::Load(LoadError::SetAside { chunk_no, .. }) => self.chunk_no = Some(chunk_no.0),
+            RunError::Load(LoadError::SetAside { chunk_no, .. } | LoadError::Unread { chunk_no, .. }) => {
+                self.chunk_no = Some(chunk_no.0);
+            }
+            RunError::Load(LoadError::NotByReference { location, .. }) => {
+                self.file = Some(location.to_string());
+            }
             RunError::Load(LoadError::Broker(error)) | RunError::Verify(VerifyError::Broker(error)) => {
                 self.add_broker(error);
             }
-            RunError::Source(error) => self.add_source(error),
+            RunError::Load(LoadError::Source(error)) | RunError::Source(error) => self.add_source(error),
             other => {
                 if let Some(error) = other.store() {
                     self.add_store(error);

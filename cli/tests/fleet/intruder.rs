@@ -41,8 +41,9 @@ async fn embezzle(fleet: &Fleet) -> u64 {
     let (mut altered, mut genuine) = (Vec::new(), None);
     while let Ok(Some(delivery)) = tokio::time::timeout(Duration::from_secs(3), consumer.next()).await {
         let mut chunk = unverified::<Chunk>(&delivery.body).expect("a chunk").message;
-        let digit = chunk.bytes.iter().rposition(u8::is_ascii_digit).expect("an amount");
-        chunk.bytes[digit] = if chunk.bytes[digit] == b'9' { b'1' } else { b'9' };
+        let bytes = chunk.bytes.held_mut().expect("chunks are inline");
+        let digit = bytes.iter().rposition(u8::is_ascii_digit).expect("an amount");
+        bytes[digit] = if bytes[digit] == b'9' { b'1' } else { b'9' };
         altered.push(forged(&delivery.body, &chunk));
         genuine.get_or_insert((delivery.body.clone(), chunk));
         assert!(delivery.done().await);

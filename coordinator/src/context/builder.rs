@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::travel::Travel;
 use job::decoders::Decoders;
 use post::Post;
 use tokio::sync::watch;
@@ -24,12 +25,14 @@ pub struct CoordinatorBuilder {
     checkpoints: Checkpoints,
     notify: Notify,
     window: WindowLimits,
+    travel: Travel,
     decoders: Decoders,
 }
 
 impl CoordinatorBuilder {
     /// Begins a coordinator on `post`, and on the post's store and clock, run by `actor` (`operator@host`). By default
-    /// it notes the log's head nowhere, notifies nobody, and bounds its window by [`WindowLimits::default`].
+    /// it notes the log's head nowhere, notifies nobody, bounds its window by [`WindowLimits::default`], and sends
+    /// chunks with their bytes.
     #[must_use]
     pub fn new(post: Arc<Post>, actor: impl Into<String>) -> Self {
         Self {
@@ -39,6 +42,7 @@ impl CoordinatorBuilder {
             checkpoints: Checkpoints::default(),
             notify: Notify::default(),
             window: WindowLimits::default(),
+            travel: Travel::default(),
             decoders: Decoders::default(),
         }
     }
@@ -67,6 +71,12 @@ impl CoordinatorBuilder {
         Self { window, ..self }
     }
 
+    /// Hands chunks out so.
+    #[must_use]
+    pub fn travel(self, travel: Travel) -> Self {
+        Self { travel, ..self }
+    }
+
     /// Decodes chunks of its own by these decoders.
     #[must_use]
     pub fn decoders(self, decoders: Decoders) -> Self {
@@ -89,6 +99,7 @@ impl CoordinatorBuilder {
             notify: Arc::new(self.notify),
             host,
             window: self.window,
+            travel: self.travel,
             metrics: CoordinatorMetrics::default(),
             decoders: self.decoders,
             watch: watch::channel(Snapshot::default()).0,

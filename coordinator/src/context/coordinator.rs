@@ -6,6 +6,7 @@ use domain::checkpoint::Checkpoint;
 use domain::event::Entry as LogEntry;
 use domain::event_kind::EventKind;
 use domain::ids::RunId;
+use domain::travel::Travel;
 use job::decoders::Decoders;
 use platform::clock::Clock;
 use post::Post;
@@ -41,6 +42,8 @@ pub struct Coordinator {
     pub host: String,
     /// How much may be in flight, over all runs.
     pub window: WindowLimits,
+    /// How the bytes of chunks reach the workers.
+    pub travel: Travel,
     /// Who shares it: every run that this coordinator drives.
     pub shares: Shares,
     /// What its runs' workers report.

@@ -3,11 +3,12 @@
 use broker::Queue;
 use domain::ids::RunId;
 use domain::lifecycle::ChunkState;
+use domain::travel::Travel;
 use store::walk::LedgerWalk;
 use store::{Store, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use wire::Chunk;
+use wire::{Chunk, ChunkBytes};
 
 use crate::load::error::LoadError;
 use crate::load::loading::Load;
@@ -42,7 +43,7 @@ impl Load<'_> {
                             now.bytes_read = position;
                             now.bytes_loaded += disk_bytes;
                         });
-                        self.committed(chunk.cut.chunk_no.0, chunk.bytes.len()).await?;
+                        self.committed(chunk.cut.chunk_no.0, length(&chunk)).await?;
                         continue;
                     }
                     // Only an operator puts it back.
@@ -63,17 +64,20 @@ impl Load<'_> {
     async fn sealed(&self, chunk: CutChunk, disk_bytes: u64) -> Result<OnItsWay, LoadError> {
         let (run_id, chunk_no, records) =
             (self.fence.run_id.to_bytes(), chunk.cut.chunk_no.0, chunk.cut.records);
-        let message = Chunk { run_id, chunk_no, recount: false, bytes: chunk.bytes };
+        let length = length(&chunk);
+        let bytes = match self.travel {
+            Travel::Inline => ChunkBytes::Inline(chunk.bytes),
+            Travel::ByReference => ChunkBytes::ByReference,
+        };
+        let message = Chunk { run_id, chunk_no, recount: false, bytes };
         let body = self.post.sealer(self.fence.epoch).await?.seal(&message).map_err(LoadError::Codec)?;
-        Ok(OnItsWay {
-            chunk_no,
-            body,
-            bytes: message.bytes.len(),
-            disk_bytes,
-            records,
-            since: Instant::now(),
-        })
+        Ok(OnItsWay { chunk_no, body, bytes: length, disk_bytes, records, since: Instant::now() })
     }
+}
+
+/// How many bytes of the source the chunk has, whether they are at hand or not.
+fn length(chunk: &CutChunk) -> usize {
+    usize::try_from(chunk.cut.bytes).unwrap_or(usize::MAX)
 }
 
 /// What the ledger knew of a run's chunks when it was acquired, walked in step with the splitter.

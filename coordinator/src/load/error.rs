@@ -2,7 +2,9 @@
 
 use broker::BrokerError;
 use domain::ids::ChunkNo;
+use domain::travel::{NotByReference, UNREAD_MAX};
 use post::PostError;
+use source::{Location, SourceError};
 use store::StoreError;
 use thiserror::Error;
 use wire::CodecError;
@@ -32,6 +34,30 @@ pub enum LoadError {
         /// The first of them.
         chunk_no: ChunkNo,
         /// Why it failed the last time.
+        reason: String,
+    },
+    /// Chunks are to travel by reference, and the source cannot be read in parts.
+    #[error("{location}: {error}")]
+    NotByReference {
+        /// The source.
+        location: Location,
+        /// Why it cannot.
+        error: NotByReference,
+    },
+    /// The first bytes of the source could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Chunks travel by reference, and no worker could read the source.
+    #[error(
+        "no worker could read chunk {chunk_no} at its place in the source, and nothing was loaded for {} s; the last that \
+         tried: {reason}. Make the source reachable for the processors at this place, with [worker] sources that allow \
+         it, or load it with `chunks = \"inline\"` under [fleet]; then resume the run",
+        UNREAD_MAX.as_secs()
+    )]
+    Unread {
+        /// The first chunk that no worker could read.
+        chunk_no: ChunkNo,
+        /// What the worker said that tried last.
         reason: String,
     },
     /// The ledger has chunks that are neither committed nor set aside, though none is in flight.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use broker::{BrokerError, Queue};
 use domain::lifecycle::ChunkState;
+use domain::travel::{Travel, is_unreadable};
+use store::chunks::HandedBack;
 use store::model::{ChunkStanding, Reported};
 use tokio::time::Instant;
 use wire::seal::unverified;
@@ -27,6 +29,9 @@ const LONG_OVERDUE: u32 = 4;
 struct Looks {
     all: Instant,
     overdue: Instant,
+    /// When a chunk was let out of the window last.
+    settled: Instant,
+    unread: Instant,
 }
 
 impl Load<'_> {
@@ -39,24 +44,29 @@ impl Load<'_> {
     }
 
     async fn keep_following(&self, window: &Window, reports: &mut Reports) -> Result<(), LoadError> {
-        let mut looks = Looks { all: Instant::now(), overdue: Instant::now() };
+        let now = Instant::now();
+        let mut looks = Looks { all: now, overdue: now, settled: now, unread: now };
         loop {
             match tokio::time::timeout(SILENCE, reports.next()).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(group)) if looks.all.elapsed() < LOOK => {
-                    self.settle(window, &self.named(window, &group)).await?;
+                    self.settle(window, &self.named(window, &group), &mut looks).await?;
                 }
                 heard => {
                     if let Ok(Some(group)) = heard {
                         self.named(window, &group);
                     }
                     looks.all = Instant::now();
-                    self.settle(window, &window.numbers()).await?;
+                    self.settle(window, &window.numbers(), &mut looks).await?;
                 }
             }
             if looks.overdue.elapsed() >= LOOK.min(self.window.overdue) {
                 looks.overdue = Instant::now();
                 self.hand_out_overdue(window).await?;
+            }
+            if self.travel == Travel::ByReference && looks.unread.elapsed() >= LOOK {
+                looks.unread = Instant::now();
+                self.can_be_read(looks.settled.elapsed()).await?;
             }
         }
     }
@@ -74,7 +84,7 @@ impl Load<'_> {
     }
 
     /// Lets those of `chunks` out of the window that the ledger has as committed or set aside.
-    async fn settle(&self, window: &Window, chunks: &[u64]) -> Result<(), LoadError> {
+    async fn settle(&self, window: &Window, chunks: &[u64], looks: &mut Looks) -> Result<(), LoadError> {
         if chunks.is_empty() {
             return Ok(());
         }
@@ -84,6 +94,7 @@ impl Load<'_> {
                 ChunkState::Split => {}
                 ChunkState::Committed => {
                     if let Some(OnItsWay { bytes, disk_bytes, records, .. }) = window.release(chunk_no) {
+                        looks.settled = Instant::now();
                         self.metrics.chunk(ChunkStep::Committed);
                         self.watch.send_modify(|now| {
                             now.done += records;
@@ -95,6 +106,7 @@ impl Load<'_> {
                 }
                 ChunkState::SetAside => {
                     if window.release(chunk_no).is_some() {
+                        looks.settled = Instant::now();
                         self.metrics.chunk(ChunkStep::SetAside);
                         tracing::error!(chunk_no, "chunk set aside");
                     }
@@ -102,6 +114,16 @@ impl Load<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Fails if none of the workers can read the source. Only the ledger says so: what is on the bus may be forged.
+    async fn can_be_read(&self, still: Duration) -> Result<(), LoadError> {
+        match self.store.handed_back(self.fence.run_id).await? {
+            Some(HandedBack { chunk_no, reason, are_all }) if is_unreadable(still, are_all) => {
+                Err(LoadError::Unread { chunk_no, reason })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What a worker counted, in the live view.

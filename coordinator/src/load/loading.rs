@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::reconcile::VerifySource;
+use domain::travel::Travel;
 use job::Job;
 use job::decoders::Decoders;
 use post::Post;
@@ -39,6 +40,8 @@ pub struct Load<'a> {
     pub fence: Fence,
     /// How large a chunk becomes.
     pub limits: ChunkLimits,
+    /// How the bytes of chunks reach the workers.
+    pub travel: Travel,
     /// How much may be in flight, over all runs of the coordinator.
     pub window: WindowLimits,
     /// How many chunks of the run may be in flight, if an operator said so.
@@ -131,12 +134,16 @@ impl Load<'_> {
         sender: mpsc::Sender<CutChunk>,
     ) -> tokio::task::JoinHandle<Result<SplitTotals, SplitError>> {
         let (job, limits, verify) = (Arc::clone(self.job), self.limits, self.verify_source);
-        let decoders = self.decoders.clone();
+        let (decoders, travel) = (self.decoders.clone(), self.travel);
         platform::inline::run(move || {
             let reader = source.reader()?;
             let mut beside = Beside::new(&job, verify, &decoders)?;
             split(reader, &job, limits, |mut cut| {
                 cut.cut.decoded = beside.content(&cut);
+                if travel == Travel::ByReference {
+                    // Nobody needs them any more: the ledger has their place and their SHA-256.
+                    cut.bytes = Vec::new();
+                }
                 platform::inline::send(&sender, cut)
             })
         })

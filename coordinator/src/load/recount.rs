@@ -129,7 +129,8 @@ impl Load<'_> {
             .any(|worker| worker.silent > SILENT || worker.in_hand.is_some_and(|in_hand| in_hand > HELD_UP)))
     }
 
-    /// Sends the bytes of `chunks` again, to be recounted. `false`: the source cannot be read again.
+    /// Sends the bytes of `chunks` again, to be recounted, however they travelled before: they are few. `false`: the
+    /// source cannot be read again.
     async fn recount(&self, chunks: &[ChunkNo]) -> Result<bool, LoadError> {
         let Some(source) = (self.reopen)() else { return Ok(false) };
         let Ok(mut again) = SourceAgain::open(self.job, &source) else { return Ok(false) };
@@ -139,7 +140,7 @@ impl Load<'_> {
             let Some(row) = row.filter(|row| row.cut.chunk_no == *chunk_no) else { continue };
             let Ok(bytes) = again.bytes(&row) else { return Ok(false) };
             let run_id = self.fence.run_id.to_bytes();
-            let chunk = Chunk { run_id, chunk_no: chunk_no.0, recount: true, bytes };
+            let chunk = Chunk { run_id, chunk_no: chunk_no.0, recount: true, bytes: bytes.into() };
             // Model: `Recount`.
             self.post.send(Queue::Chunks, self.fence.epoch, &chunk).await?;
         }

@@ -99,7 +99,7 @@ pub struct OnItsWay {
     pub chunk_no: u64,
     /// The sealed message; shared with a broker in this process.
     pub body: Bytes,
-    /// How many bytes of the source it holds.
+    /// How many bytes of the source it has, whether the message holds them or not.
     pub bytes: usize,
     /// How far reading it moved on in the file on disk, which may be compressed.
     pub disk_bytes: u64,

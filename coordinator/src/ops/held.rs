@@ -1,9 +1,10 @@
 //! What a run that stands still waits for: chunks that a worker began and has not ended, with who has them and
-//! whether it is still heard of.
+//! whether it is still heard of, and chunks that workers could not read.
 
 use std::time::Duration;
 
 use domain::ids::{ChunkNo, RunId, WorkerId};
+use store::chunks::HandedBack;
 use store::model::{BegunChunk, WorkerRow};
 use store::{Store, StoreError};
 
@@ -15,6 +16,10 @@ const NAMED_MAX: u32 = 20;
 
 /// A chunk that a worker began is held by it for less than this, unless it is stuck.
 pub const STUCK: Duration = Duration::from_secs(60);
+
+/// What to do about a source that workers cannot read.
+const UNREAD: &str =
+    "make the source reachable for the processors, and allow its place under [worker] sources";
 
 /// A chunk that waits for a worker, in a sentence, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +34,17 @@ pub struct Held {
     pub advice: &'static str,
 }
 
-/// The chunks of runs that load, or of one of them, which a worker began that is silent or stuck since.
+/// The chunks of runs that load, or of one of them, which a worker began that is silent or stuck since. Of one run: the
+/// first that was handed back, if no worker has begun another one since.
 ///
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn held(store: &dyn Store, run_id: Option<RunId>) -> Result<Vec<Held>, StoreError> {
+    if let Some(run_id) = run_id
+        && let Some(HandedBack { chunk_no, reason: said, are_all: true }) = store.handed_back(run_id).await?
+    {
+        return Ok(vec![Held { run_id, chunk_no, said, advice: UNREAD }]);
+    }
     let begun = store.begun_chunks(run_id, NAMED_MAX).await?;
     if begun.is_empty() {
         return Ok(Vec::new());

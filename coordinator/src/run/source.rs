@@ -8,6 +8,7 @@
 use domain::fingerprint::Hash;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
+use domain::travel::Travel;
 use job::Job;
 use source::{Location, SourceError, SourceFile};
 use store::model::Run;
@@ -51,6 +52,27 @@ impl Coordinator {
             return Err(OpenSourceError::StreamGone);
         }
         Ok(SourceFile::open(location, job.compression)?)
+    }
+
+    /// How the chunks of the run travel. A source that was named anew has another place than the ledger knows, where
+    /// workers would read: its chunks go out with their bytes.
+    ///
+    /// # Errors
+    /// [`LoadError::NotByReference`] when they are to travel by reference and cannot; [`LoadError::Source`] when that
+    /// cannot be told.
+    pub(crate) fn travel_of(&self, run: &Run, source: &SourceFile, how: &Drive) -> Result<Travel, LoadError> {
+        if self.travel == Travel::Inline {
+            return Ok(Travel::Inline);
+        }
+        if how.source.as_ref().is_some_and(|named| named.to_argument() != run.source) {
+            tracing::warn!(
+                source = %source.location(),
+                "the source is at another place than the run was opened on; its chunks travel with their bytes"
+            );
+            return Ok(Travel::Inline);
+        }
+        let not = |error| LoadError::NotByReference { location: source.location().clone(), error };
+        self.travel.of(source.shape()?).map_err(not)
     }
 
     /// Refuses to continue if the source is missing, or if another one was named than the run was opened on.

@@ -8,6 +8,7 @@ use domain::event_kind::EventKind;
 use domain::lifecycle::RunEvent;
 use domain::reconcile::{Reconciliation, key_checks, none_failed};
 use domain::report::CheckCounts;
+use domain::travel::Travel;
 use job::Job;
 use platform::trace::{self, Kind};
 use serde_json::json;
@@ -46,6 +47,14 @@ impl Coordinator {
         let is_loaded = run.split.is_some_and(|split| split.chunks == progress.committed);
         let reopen =
             || self.open_source(&run, job, how).ok().filter(|source| source.bytes_on_disk().is_some());
+        let source = if is_loaded { None } else { Some(self.open_source(&run, job, how)?) };
+        let travel = match &source {
+            Some(source) => self.travel_of(&run, source, how)?,
+            None => self.travel,
+        };
+        if travel == Travel::ByReference && fence.epoch > 1 {
+            self.store.forget_handed_back(fence).await?;
+        }
         let load = Load {
             post: &self.post,
             store: &*self.store,
@@ -55,6 +64,7 @@ impl Coordinator {
                 bytes: usize::try_from(run.chunk_bytes).unwrap_or(usize::MAX),
                 records: run.chunk_records,
             },
+            travel,
             window: self.window,
             asked,
             shares: &self.shares,
@@ -66,11 +76,12 @@ impl Coordinator {
             watch: &self.watch,
             stop: &self.stop,
         };
-        if is_loaded {
+        match source {
+            Some(source) => {
+                load.run(source, reports).await?;
+            }
             // Counts may still be on their way: whoever drove it before died before it had booked them, or is frozen.
-            load.await_reports(reports).await?;
-        } else {
-            load.run(self.open_source(&run, job, how)?, reports).await?;
+            None => load.await_reports(reports).await?,
         }
         // Model: `Stage`.
         stage(run.run_id, "loaded");

@@ -36,7 +36,7 @@ pub struct ChunkLimits {
 pub struct CutChunk {
     /// Where it is and what it hashes to.
     pub cut: ChunkCut,
-    /// The chunk's bytes, whole records with their framing.
+    /// The chunk's bytes, whole records with their framing; empty once they are not needed any more.
     pub bytes: Vec<u8>,
     /// Where on disk the chunk ends, for progress: estimated by the share of the bytes read, if it is compressed.
     pub disk_position: u64,

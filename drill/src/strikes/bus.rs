@@ -36,8 +36,8 @@ fn forged<M: Travels>(genuine: &Bytes, message: &M) -> Option<Bytes> {
 /// The chunk with a byte in its middle changed, its length as it was.
 fn altered(chunk: &Chunk) -> Chunk {
     let mut chunk = chunk.clone();
-    let middle = chunk.bytes.len() / 2;
-    if let Some(byte) = chunk.bytes.get_mut(middle) {
+    let middle = chunk.bytes.held().len() / 2;
+    if let Some(byte) = chunk.bytes.held_mut().and_then(|bytes| bytes.get_mut(middle)) {
         *byte ^= 1;
     }
     chunk

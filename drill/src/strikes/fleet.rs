@@ -298,11 +298,12 @@ pub(super) async fn chunk_altered(what: InTransit, scenario: &Scenario<'_>) -> S
             return Fate::Pass;
         }
         let mut chunk = chunk.clone();
+        let Some(bytes) = chunk.bytes.held_mut() else { return Fate::Pass };
         if is_byte {
-            let middle = chunk.bytes.len() / 2;
-            chunk.bytes[middle] ^= 1;
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
         } else {
-            chunk.bytes.pop();
+            bytes.pop();
         }
         Fate::Instead(Box::new(chunk))
     });

@@ -5,10 +5,11 @@ use std::time::Duration;
 use domain::counts::Role;
 use domain::ids::{ChunkNo, WorkerId};
 use domain::lifecycle::{ChunkState, RunEvent};
+use store::chunks::HandedBack;
 use store::model::{
     BegunChunk, ChunkCounts, ChunkRange, ChunkStanding, Heartbeat, NewRun, Readback, Reported, Started, Task,
 };
-use store::{Claim, Lease, StoreError};
+use store::{Claim, Fence, Lease, StoreError};
 
 use super::fixture::{APPEND, LASTS, Loading, cuts, entry, job, new_run, new_worker, row, run_id};
 use super::{NOW_MS, Subject};
@@ -24,7 +25,8 @@ pub(crate) async fn starts_are_charged_by_chunk_and_role(make: &impl AsyncFn() -
     let start =
         async |no, role| store.start_chunk(run, ChunkNo(no), role, attempt, loading.processor).await.unwrap();
     let go = |no: usize, starts| {
-        let task = Box::new(Task { cut: cuts[no].clone(), job_digest: loading.job.digest });
+        let (cut, job_digest) = (cuts[no].clone(), loading.job.digest);
+        let task = Box::new(Task { cut, job_digest, source: "/data/entries.csv".into() });
         Started::Go { starts, task }
     };
     for starts in 1..=3 {
@@ -73,6 +75,62 @@ pub(crate) async fn starts_are_charged_by_chunk_and_role(make: &impl AsyncFn() -
     assert_eq!(start(1, Role::Writer).await, Started::Closed, "the run loads no more");
     store.set_aside(run, ChunkNo(1), "too late").await.unwrap();
     assert_eq!(store.chunks(run, 1, 1).await.unwrap()[0].state, ChunkState::Split);
+}
+
+pub(crate) async fn a_chunk_that_a_worker_cannot_read_is_handed_back_uncharged(
+    make: &impl AsyncFn() -> Subject,
+) {
+    let subject = make().await;
+    let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
+    let chunks = [vec![row(1, "a", "1.00")], vec![row(2, "b", "1.00")], vec![row(3, "c", "1.00")]];
+    let cuts = cuts(&chunks);
+    let (store, run) = (&loading.store, loading.run_id);
+    store.add_chunks(loading.fence, &cuts).await.unwrap();
+    let start = async |no| {
+        let attempt = loading.fence.epoch;
+        let started = store.start_chunk(run, ChunkNo(no), Role::Processor, attempt, loading.processor).await;
+        let Started::Go { starts, .. } = started.unwrap() else { panic!("chunk {no} does not begin") };
+        starts
+    };
+    let found = async || store.handed_back(run).await.unwrap();
+    assert_eq!(found().await, None);
+    let is = |chunk_no, are_all| {
+        Some(HandedBack { chunk_no: ChunkNo(chunk_no), reason: "not here".into(), are_all })
+    };
+    for _ in 0..5 {
+        assert_eq!(start(1).await, 1, "handing back is not charged");
+        assert_eq!(found().await, None, "it is begun again");
+        store.hand_back(run, ChunkNo(1), "not here").await.unwrap();
+        assert_eq!(found().await, is(1, true));
+    }
+    store.hand_back(run, ChunkNo(1), "twice").await.unwrap();
+    assert_eq!(found().await, is(1, true), "a start that is not charged is not handed back");
+    assert_eq!(store.chunks(run, 1, 1).await.unwrap()[0].reason.as_deref(), Some("not here"));
+    assert_eq!(start(2).await, 1);
+    assert_eq!(found().await, is(1, false), "another worker has begun one");
+    store.forgive_start(run, ChunkNo(2), Role::Processor).await.unwrap();
+    assert_eq!(found().await, is(1, false), "and has processed it");
+    loading.commit(loading.batch(&cuts[2], &chunks[2])).await.unwrap();
+    assert_eq!(found().await, is(1, true));
+    start(0).await;
+    store.hand_back(run, ChunkNo(0), "not here").await.unwrap();
+    assert_eq!(found().await, is(0, true), "the first of them");
+    assert_eq!(store.chunks_aside(run, 9).await.unwrap(), [], "none of them is set aside");
+    assert_eq!(store.handed_back(run_id(9)).await.unwrap(), None, "of another run");
+    store.forget_handed_back(loading.fence).await.unwrap();
+    assert_eq!(found().await, None, "those of an earlier attempt are forgotten");
+    start(0).await;
+    store.hand_back(run, ChunkNo(0), "not here").await.unwrap();
+    assert_eq!(found().await, is(0, true));
+    let stale = Fence { epoch: loading.fence.epoch + 1, ..loading.fence };
+    assert!(matches!(store.forget_handed_back(stale).await, Err(StoreError::Fenced { .. })));
+    for no in [0, 1] {
+        start(no).await;
+        loading.commit(loading.batch(&cuts[no as usize], &chunks[no as usize])).await.unwrap();
+        store.hand_back(run, ChunkNo(no), "too late").await.unwrap();
+        assert_eq!(store.chunks(run, no, 1).await.unwrap()[0].reason, None, "it is committed");
+    }
+    assert_eq!(found().await, None);
 }
 
 pub(crate) async fn states_are_of_the_chunks_that_are_asked_for(make: &impl AsyncFn() -> Subject) {

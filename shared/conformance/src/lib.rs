@@ -189,6 +189,7 @@ macro_rules! with_every_case {
             states_are_of_the_chunks_that_are_asked_for
             a_batch_of_other_bytes_is_not_committed
             starts_are_charged_by_chunk_and_role
+            a_chunk_that_a_worker_cannot_read_is_handed_back_uncharged
             unreported_chunks_are_those_that_lack_either_report
             the_fleet_is_who_gave_a_sign_of_life
             who_is_asked_to_drain_learns_it_with_a_heartbeat

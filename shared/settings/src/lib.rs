@@ -6,6 +6,7 @@ mod metrics;
 mod notify;
 mod reconcile;
 mod retention;
+mod worker;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use config::{Config, Environment, File, FileFormat};
 use domain::limits::CHUNK_BYTES_MAX;
 use domain::mask::MaskKey;
 use domain::table::TableName;
+use domain::travel::Travel;
 use platform::files::{KEY_BYTES_MAX, TEXT_BYTES_MAX, read_small_file, read_small_text};
 use platform::secret::{Secret, ServerUrl, without_secrets};
 use schemars::generate::SchemaSettings;
@@ -26,6 +28,7 @@ pub use metrics::MetricsSettings;
 pub use notify::{EmailSettings, NotifySettings};
 pub use reconcile::ReconcileSettings;
 pub use retention::RetentionSettings;
+pub use worker::WorkerSettings;
 
 /// The settings are not usable.
 #[derive(Debug, PartialEq, Eq, Error)]
@@ -44,6 +47,8 @@ pub struct Settings {
     pub broker: BrokerSettings,
     /// The embedded fleet, the size of chunks, and how much work is in flight.
     pub fleet: FleetSettings,
+    /// What the workers of this process may read of sources themselves.
+    pub worker: WorkerSettings,
     /// The key of the masks that replace sensitive fields. Without one, the store makes and keeps a key.
     pub masking: MaskingSettings,
     /// The key that signs evidence, and where the head of the evidence log is noted outside of the store.
@@ -219,6 +224,13 @@ pub struct FleetSettings {
     /// The most records of a chunk. 0 means as many as `chunk_bytes` allows (50,000 at most).
     #[schemars(extend("default" = 0, "examples" = [1000]))]
     pub chunk_records: u64,
+    /// How chunks reach the workers: `inline`, as bytes in messages, or `by-reference`: the worker reads them where the
+    /// source is, below a place that its `worker.sources` allows. Sources that cannot be read in parts (standard input,
+    /// compressed ones) are refused then. A setting of the process that drives a run.
+    #[schemars(with = "String", extend(
+        "default" = "inline", "enum" = ["inline", "by-reference"], "examples" = ["by-reference"]
+    ))]
+    pub chunks: Travel,
     /// Maximum chunks in flight.
     #[schemars(range(min = 1, max = 100_000), extend("default" = 64, "examples" = [128]))]
     pub window_chunks: usize,
@@ -234,6 +246,7 @@ impl Default for FleetSettings {
             writers: 0,
             chunk_bytes: 1 << 20,
             chunk_records: 0,
+            chunks: Travel::default(),
             window_chunks: 64,
             window_bytes: 16 << 20,
         }
@@ -297,6 +310,7 @@ impl Settings {
         self.retention.policy()?;
         self.console.checked()?;
         self.reconcile.checked()?;
+        self.worker.checked()?;
         if let Some(schema) = &self.store.schema {
             let is_small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             if !schema.chars().all(is_small) || TableName::parse(schema).is_err() {

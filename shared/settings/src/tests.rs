@@ -112,3 +112,23 @@ fn what_is_not_set_has_its_default_and_what_is_unknown_is_refused() {
         assert!(error.contains("fleet.chunk_bytes"), "{error}");
     }
 }
+
+#[test]
+fn chunks_travel_inline_unless_it_is_said_and_workers_read_only_below_places() {
+    let settings = load("").unwrap();
+    assert_eq!((settings.fleet.chunks, settings.worker.sources.len()), (Travel::Inline, 0));
+    let settings = load(
+        "[fleet]\nchunks = \"by-reference\"\n[worker]\nsources = [\"/mnt/extracts\", \"s3://ledgers/in\"]\n",
+    );
+    let settings = settings.unwrap();
+    assert_eq!(settings.fleet.chunks, Travel::ByReference);
+    assert_eq!(settings.worker.sources, ["/mnt/extracts", "s3://ledgers/in"]);
+    for (text, says) in [
+        ("[fleet]\nchunks = \"both\"\n", "both"),
+        ("[worker]\nsources = [\"extracts\"]\n", "worker.sources `extracts`"),
+        ("[worker]\nsources = [\"\"]\n", "worker.sources"),
+    ] {
+        let error = load(text).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 
 use domain::fingerprint::Hash;
+use domain::travel::Shape;
 use sha2::{Digest, Sha256};
 
 use super::{Compression, Location, Reader, SourceError};
@@ -156,6 +157,16 @@ impl SourceFile {
             Stream::Object(object) => Some(Box::new(object.reader())),
             Stream::Stdin | Stream::Pipe(_) => None,
         }
+    }
+
+    /// What the source is to those who would read a part of it, by its kind and its first bytes.
+    ///
+    /// # Errors
+    /// When the first bytes cannot be read, or are not compressed in the way that was asked for.
+    pub fn shape(&self) -> Result<Shape, SourceError> {
+        let Some(bytes) = self.again() else { return Ok(Shape::Stream) };
+        let reader = Reader::new(self.location.clone(), bytes, self.compression)?;
+        Ok(if reader.is_compressed() { Shape::Compressed } else { Shape::Plain })
     }
 
     /// SHA-256 of the bytes as they are stored. Between blocks of 1 MiB, `stop` says whether to give up, and

@@ -10,6 +10,7 @@ mod file;
 mod location;
 #[cfg(feature = "cloud")]
 pub mod object;
+mod parts;
 mod raw;
 mod reader;
 #[cfg(test)]
@@ -19,5 +20,6 @@ pub use bounds::{RATIO_FREE_BYTES, RATIO_MAX, WINDOW_LOG_MAX};
 pub use error::SourceError;
 pub use file::{Identity, SourceFile};
 pub use location::Location;
+pub use parts::{BadPlace, PartError, Parts};
 pub use raw::RawTotals;
 pub use reader::{Compression, Reader};

@@ -187,10 +187,14 @@ impl Reader {
         }
     }
 
+    /// Whether the content is not the bytes as they are stored.
+    pub(super) const fn is_compressed(&self) -> bool {
+        matches!(self.state, State::Gzip(_) | State::Zstd { .. })
+    }
+
     /// Whether the content is more than any honest source of this length has.
     fn is_inflated(&self) -> bool {
-        let is_compressed = matches!(self.state, State::Gzip(_) | State::Zstd { .. });
-        is_compressed
+        self.is_compressed()
             && self.content_offset > RATIO_FREE_BYTES
             && self.content_offset / RATIO_MAX > self.raw_position()
     }

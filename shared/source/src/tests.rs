@@ -3,6 +3,7 @@ use std::fs;
 use std::io::{self, Cursor, Read, Write};
 
 use domain::fingerprint::Hash;
+use domain::travel::Shape;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -354,6 +355,22 @@ fn a_change_of_the_file_is_noticed_and_named() {
 
     fs::remove_file(&path).unwrap();
     assert_eq!(source.changed_since(&before).unwrap(), "it no longer exists");
+}
+
+#[test]
+fn a_source_can_be_read_in_parts_if_its_bytes_are_its_content() {
+    for (bytes, compression, shape) in [
+        (lines(100), Compression::Auto, Shape::Plain),
+        (Vec::new(), Compression::Auto, Shape::Plain),
+        (gzip(b"abc"), Compression::Auto, Shape::Compressed),
+        (zstd(b"abc"), Compression::Zstd, Shape::Compressed),
+        (gzip(b"abc"), Compression::None, Shape::Plain),
+    ] {
+        let (_directory, location) = written(&bytes);
+        assert_eq!(SourceFile::open(location, compression).unwrap().shape().unwrap(), shape);
+    }
+    let stdin = SourceFile::open(Location::stdin(), Compression::Auto).unwrap();
+    assert_eq!(stdin.shape().unwrap(), Shape::Stream);
 }
 
 #[test]

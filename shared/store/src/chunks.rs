@@ -17,6 +17,17 @@ use crate::runs::hold_fence;
 use crate::views::ChunkTotals;
 use crate::{Fence, Progress, StoreError, damaged, params};
 
+/// A chunk that no worker could read so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandedBack {
+    /// The number of the chunk.
+    pub chunk_no: ChunkNo,
+    /// Why the worker that had it last handed it back.
+    pub reason: String,
+    /// Whether every chunk of the run that was begun and is not settled was handed back too.
+    pub are_all: bool,
+}
+
 /// The chunks of runs.
 #[async_trait]
 #[delegatable_trait]
@@ -80,6 +91,22 @@ pub trait Chunks: Send + Sync {
         role: Role,
         worker: WorkerId,
     ) -> Result<(), StoreError>;
+    /// Revokes the charge of a processor that cannot read the chunk's source, with the reason: the chunk is not at
+    /// fault, and another worker may be able to. The next start removes the reason.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn hand_back(&self, run_id: RunId, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError>;
+    /// The first chunk of the run that was handed back and not begun again since; none of a run that does not load.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn handed_back(&self, run_id: RunId) -> Result<Option<HandedBack>, StoreError>;
+    /// Forgets which chunks were handed back in earlier attempts: workers may have changed since.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn forget_handed_back(&self, fence: Fence) -> Result<(), StoreError>;
     /// Sets a chunk that keeps failing aside, unless it is committed or its run no longer loads. The worker that gives
     /// up calls this itself, because its coordinator may no longer exist.
     ///
@@ -204,7 +231,7 @@ async fn charge(
 ) -> Result<Started, StoreError> {
     let lock_c = connection.syntax().lock_c;
     let sql = format!(
-        "SELECT c.*, r.state AS run_state, r.epoch, r.job_digest
+        "SELECT c.*, r.state AS run_state, r.epoch, r.job_digest, r.source
          FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
          WHERE c.run_id = $1 AND c.chunk_no = $2 {lock_c}"
     );
@@ -217,10 +244,15 @@ async fn charge(
         Start::Closed => return Ok(Started::Closed),
         Start::Go => {}
     }
-    let task = Box::new(Task { cut: cut_from(&found)?, job_digest: found.parsed("job_digest")? });
+    let task = Box::new(Task {
+        cut: cut_from(&found)?,
+        job_digest: found.parsed("job_digest")?,
+        source: found.get("source")?,
+    });
     let starts = starts(role);
     let sql = format!(
-        "UPDATE crossfoot_chunk SET {starts} = {starts} + 1, started_by = $3 WHERE run_id = $1 AND chunk_no = $2
+        "UPDATE crossfoot_chunk SET {starts} = {starts} + 1, started_by = $3, reason = NULL
+         WHERE run_id = $1 AND chunk_no = $2
          RETURNING {starts} AS starts"
     );
     let row = connection.fetch_one(&sql, params![run_id, chunk_no, worker]).await?;
@@ -335,6 +367,47 @@ impl<D: Database> Chunks for D {
                 );
                 connection.execute(&sql, params![run_id, chunk_no, worker]).await?;
                 Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn hand_back(&self, run_id: RunId, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError> {
+        let reason = Param::words(Some(reason));
+        self.write(Change::IN_PASSING, move |connection| {
+            Box::pin(async move {
+                let sql = "UPDATE crossfoot_chunk SET processor_starts = processor_starts - 1, reason = $3
+                           WHERE run_id = $1 AND chunk_no = $2 AND processor_starts > 0 AND state = 'split'";
+                connection.execute(sql, params![run_id, chunk_no, reason]).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn handed_back(&self, run_id: RunId) -> Result<Option<HandedBack>, StoreError> {
+        let sql = "SELECT chunk_no, reason, (SELECT count(*) FROM crossfoot_chunk WHERE run_id = $1
+                          AND state = 'split' AND reason IS NULL AND started_by IS NOT NULL) AS others
+                   FROM crossfoot_chunk WHERE run_id = $1 AND state = 'split' AND reason IS NOT NULL
+                   AND EXISTS (SELECT 1 FROM crossfoot_run r WHERE r.run_id = $1 AND r.state = 'loading')
+                   ORDER BY chunk_no LIMIT 1";
+        let handed_back = |row: &Row| {
+            Ok(HandedBack {
+                chunk_no: ChunkNo(row.get("chunk_no")?),
+                reason: row.get("reason")?,
+                are_all: row.get::<u64>("others")? == 0,
+            })
+        };
+        self.fetch_first(sql, params![run_id]).await?.as_ref().map(handed_back).transpose()
+    }
+
+    async fn forget_handed_back(&self, fence: Fence) -> Result<(), StoreError> {
+        self.write(Change::LEDGER, move |connection| {
+            Box::pin(async move {
+                hold_fence(connection, fence).await?;
+                let sql = "UPDATE crossfoot_chunk SET reason = NULL, started_by = NULL
+                           WHERE run_id = $1 AND state = 'split' AND reason IS NOT NULL";
+                connection.execute(sql, params![fence.run_id]).await.map(drop)
             })
         })
         .await

@@ -23,7 +23,7 @@ use domain::table::TableName;
 use job::Job;
 use wire::Batch;
 
-use crate::chunks::{Chunks, ambassador_impl_Chunks};
+use crate::chunks::{Chunks, HandedBack, ambassador_impl_Chunks};
 use crate::evidence::{Evidence, ambassador_impl_Evidence};
 use crate::fleet::{Fleet, ambassador_impl_Fleet};
 use crate::identity::{Identity, ambassador_impl_Identity};

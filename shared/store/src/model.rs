@@ -148,7 +148,7 @@ pub struct ChunkRow {
     pub state: ChunkState,
     /// What was committed of the chunk; `None` if it is not committed.
     pub committed: Option<Committed>,
-    /// Why the chunk was set aside; `None` if it was not.
+    /// Why the chunk was set aside, or why the worker that had it last handed it back; `None` otherwise.
     pub reason: Option<String>,
 }
 
@@ -208,6 +208,8 @@ pub struct Task {
     pub cut: ChunkCut,
     /// The digest of the run's job.
     pub job_digest: Hash,
+    /// Where the run's source is, for a chunk that travels by reference.
+    pub source: String,
 }
 
 /// A worker in the register.

@@ -36,7 +36,8 @@ fn time(chunk: &Chunk, sealing: &Sealing) -> Duration {
 fn main() {
     let keys = Keyring { current: MessageKey::new(&[7; KEY_BYTES]).unwrap(), previous: None };
     for kib in [512_usize, 1024] {
-        let chunk = Chunk { run_id: [1; 16], chunk_no: 1, recount: false, bytes: vec![0x5a; kib << 10] };
+        let chunk =
+            Chunk { run_id: [1; 16], chunk_no: 1, recount: false, bytes: vec![0x5a; kib << 10].into() };
         let (sealed, plain) = (time(&chunk, &Sealing::Keys(keys.clone())), time(&chunk, &Sealing::Off));
         let cost = sealed.saturating_sub(plain);
         println!(

@@ -3,11 +3,11 @@
 //! | offset | bytes | what |
 //! |---|---|---|
 //! | 0 | 4 | magic `CXFT` |
-//! | 4 | 1 | version: 7, or 8 where the body is compressed |
+//! | 4 | 1 | version: 9, or 10 where the body is compressed |
 //! | 5 | 1 | kind ([`Message::KIND`]) |
 //! | 6 | 4 | length of the body in bytes, big-endian |
 //! | 10 | 4 | CRC-32 of the bytes before it and of the body, big-endian |
-//! | 14 | | body: bincode 2, its standard configuration; in version 8 the length of that (4 bytes, big-endian), then it as an LZ4 block |
+//! | 14 | | body: bincode 2, its standard configuration; in version 10 the length of that (4 bytes, big-endian), then it as an LZ4 block |
 //!
 //! A broker hands over whole messages, so a message that is cut short, longer than it says, or changed on the
 //! way is a fault to name, never something to repair.
@@ -24,8 +24,8 @@ pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 pub const ENVELOPE_BYTES: usize = 14;
 
 const MAGIC: [u8; 4] = *b"CXFT";
-const VERSION: u8 = 7;
-const VERSION_COMPRESSED: u8 = 8;
+const VERSION: u8 = 9;
+const VERSION_COMPRESSED: u8 = 10;
 
 /// The least size of a body that is compressed, in bytes.
 const PACKED_BYTES_MIN: usize = 1 << 10;

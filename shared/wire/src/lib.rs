@@ -7,10 +7,10 @@
 //! | 2 | 0.1.0 | as 1, with the body compressed by LZ4 |
 //! | 3 | 0.1.0 | as 1; chunks, batches and ranges leave out what the ledger says of them |
 //! | 4 | 0.1.0 | as 3, with the body compressed by LZ4 |
-//! | 7 | 0.2.0 | as 3; a batch says where its chunk's bytes went, and what encoding its records came to |
-//! | 8 | 0.2.0 | as 7, with the body compressed by LZ4 |
+//! | 9 | 0.2.0 | as 3; a batch says where its chunk's bytes went, and what its proof is; a chunk may travel by reference |
+//! | 10 | 0.2.0 | as 9, with the body compressed by LZ4 |
 //!
-//! Versions 5 and 6 were never released.
+//! Versions 5 to 8 were never released.
 //!
 //! On a broker every message travels sealed ([`seal`]).
 
@@ -37,10 +37,10 @@ pub use seal::{OpenError, Opened, Sealing, Travels};
 /// A 16-byte run id.
 pub type RunBytes = [u8; 16];
 
-/// Coordinator to processor: the bytes of a contiguous range of whole records.
+/// Coordinator to processor: the bytes of a contiguous range of whole records, or that they are to be read.
 ///
-/// Everything else about the chunk (where it begins, how many records it has, the SHA-256 of its bytes, its job) is in
-/// the ledger, and a processor reads it there: the message decides nothing.
+/// Everything else about the chunk (its source, where it begins in it, how many records it has, the SHA-256 of its
+/// bytes, its job) is in the ledger, and a processor reads it there: the message decides nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Chunk {
     /// The run that the chunk belongs to.
@@ -49,8 +49,43 @@ pub struct Chunk {
     pub chunk_no: u64,
     /// Whether the chunk is already committed and is decoded again only because its workers' counts were lost.
     pub recount: bool,
-    /// The records, framing included.
-    pub bytes: Vec<u8>,
+    /// The records, framing included, or that the processor reads them itself.
+    pub bytes: ChunkBytes,
+}
+
+/// The bytes of a chunk as a message has them.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum ChunkBytes {
+    /// The message holds the bytes.
+    Inline(Vec<u8>),
+    /// The message holds none: the bytes are at the chunk's place in the run's source, and the ledger names both.
+    ByReference,
+}
+
+impl ChunkBytes {
+    /// The bytes that the message holds; none if the chunk travels by reference.
+    #[must_use]
+    pub fn held(&self) -> &[u8] {
+        match self {
+            Self::Inline(bytes) => bytes,
+            Self::ByReference => &[],
+        }
+    }
+
+    /// The bytes that the message holds, to be changed; `None` if the chunk travels by reference.
+    #[must_use]
+    pub fn held_mut(&mut self) -> Option<&mut Vec<u8>> {
+        match self {
+            Self::Inline(bytes) => Some(bytes),
+            Self::ByReference => None,
+        }
+    }
+}
+
+impl From<Vec<u8>> for ChunkBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Inline(bytes)
+    }
 }
 
 /// Processor to writer: a chunk decoded.

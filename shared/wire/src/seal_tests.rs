@@ -1,6 +1,7 @@
 use domain::seal::{KEY_BYTES, MessageKey};
 
 use super::*;
+use crate::ChunkBytes;
 
 fn key(byte: u8) -> MessageKey {
     MessageKey::new(&[byte; KEY_BYTES]).unwrap()
@@ -38,7 +39,7 @@ fn the_bytes_of_a_sealed_message_are_those_of_version_1() {
 #[test]
 fn a_sealed_message_goes_there_and_back_by_either_valid_key() {
     for compression in [BodyCompression::Plain, BodyCompression::Lz4] {
-        let chunk = Chunk { run_id: [1; 16], chunk_no: 3, recount: false, bytes: vec![7; 5000] };
+        let chunk = Chunk { run_id: [1; 16], chunk_no: 3, recount: false, bytes: vec![7; 5000].into() };
         let bytes = seal(&chunk, STORE, 7, &keys(3, None), compression).unwrap();
         for sealing in [keys(3, None), keys(4, Some(3)), Sealing::Off] {
             let opened = open::<Chunk>(&bytes, STORE, &sealing).unwrap();
@@ -111,9 +112,22 @@ fn what_cannot_be_right_is_refused_when_it_is_read() {
     );
     assert!(refused(&Range { pass: u64::MAX, ..range() }).contains("pass"));
     assert!(refused(&Range { first: 5, end: 5, ..range() }).contains("is empty"));
-    let chunk = Chunk { run_id: [1; 16], chunk_no: beyond, recount: false, bytes: Vec::new() };
+    let chunk = Chunk { run_id: [1; 16], chunk_no: beyond, recount: false, bytes: Vec::new().into() };
     let bytes = seal(&chunk, STORE, 7, &Sealing::Off, BodyCompression::Plain).unwrap();
     assert!(open::<Chunk>(&bytes, STORE, &Sealing::Off).unwrap_err().to_string().contains("chunk_no"));
     let bytes = seal(&range(), STORE, u64::MAX, &Sealing::Off, BodyCompression::Plain).unwrap();
     assert!(refusal(&bytes, &Sealing::Off).contains("attempt"));
+}
+
+#[test]
+fn a_chunk_by_reference_holds_no_byte_of_its_source() {
+    let chunk = Chunk { run_id: [1; 16], chunk_no: 3, recount: true, bytes: ChunkBytes::ByReference };
+    let bytes = codec::encode(&chunk).unwrap();
+    let golden = "43584654090100000013bcc778b501010101010101010101010101010101030101";
+    assert_eq!(domain::hex::encode(&bytes), golden);
+    assert_eq!(codec::decode::<Chunk>(&bytes).unwrap(), chunk);
+    assert!(chunk.bytes.held().is_empty() && chunk.bytes.clone().held_mut().is_none());
+    let mut inline = ChunkBytes::from(vec![1, 2]);
+    inline.held_mut().unwrap().push(3);
+    assert_eq!(inline.held(), [1, 2, 3]);
 }

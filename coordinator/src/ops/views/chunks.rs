@@ -81,7 +81,7 @@ pub struct ShownChunk {
     pub committed: Option<CommittedChunk>,
     /// What workers reported of it.
     pub reports: Vec<ReportedChunk>,
-    /// Why it was set aside; null if it was not.
+    /// Why it was set aside, or why the worker that had it last handed it back; null otherwise.
     pub reason: Option<String>,
 }
 

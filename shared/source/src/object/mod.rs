@@ -4,10 +4,12 @@
 //! `GOOGLE_*`, `AZURE_*`). A URL never holds any.
 
 mod error;
+mod opened;
 mod place;
 mod reader;
 mod wait;
 
 pub use error::ObjectError;
+pub use opened::Opened;
 pub use place::{About, Place};
 pub use reader::{Object, ObjectReader};

@@ -123,6 +123,12 @@ impl Place {
         (self.url.scheme(), self.url.authority()) == (other.url.scheme(), other.url.authority())
     }
 
+    /// Whether `other` is this place, or below it.
+    #[must_use]
+    pub fn holds(&self, other: &Self) -> bool {
+        self.is_beside(other) && other.path.prefix_matches(&self.path)
+    }
+
     /// The objects right below this prefix, by name.
     ///
     /// # Errors

@@ -65,6 +65,14 @@ impl Object {
         }
     }
 
+    /// The bytes from `begin` to `end`, in one request.
+    ///
+    /// # Errors
+    /// [`ObjectError::Replaced`], or another of the store.
+    pub fn part(&self, begin_at: u64, end: u64) -> Result<Bytes, ObjectError> {
+        if begin_at == end { Ok(Bytes::new()) } else { answer(&self.ask(begin_at, end)) }
+    }
+
     /// Asks for the bytes from `begin` to `end`.
     fn ask(&self, begin_at: u64, end: u64) -> Receiver<Result<Bytes, ObjectError>> {
         let Self { place, about } = self.clone();
