@@ -17,6 +17,9 @@ use odbc_api::{ConnectionOptions, environment};
 use platform::secret::ServerUrl;
 use store::target::{Relation, RowSink, Target as _, TargetError, Wanted, WantedColumn};
 
+/// One at a time: several that connected at once on a busy machine were told by unixODBC that there is no such driver.
+static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// What `./test` set up.
 fn attributes(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} must hold a connection string: run ./test"))
@@ -34,6 +37,7 @@ fn run(attributes: &str, statements: &[String]) {
 
 /// Puts each sample into a table of its own, and holds the driver to what it must show.
 async fn hold(variable: &str, write: fn(&Sample) -> Written, otherwise: &[(&str, Cell<'static>)]) {
+    let _alone = ONE.lock().await;
     let attributes = attributes(variable);
     let (statements, held) = placed(&format!("odbc_{}", std::process::id()), write, otherwise);
     run(&attributes, &statements);
@@ -94,6 +98,7 @@ async fn refused(attributes: &str, table: &str, column: &str, ty: FieldType) -> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_told_and_no_password_is() {
+    let _alone = ONE.lock().await;
     let attributes = attributes("CROSSFOOT_TEST_ODBC_MARIADB");
     let table = format!("odbc_refused_{}", std::process::id());
     run(&attributes, &[format!("CREATE TABLE {table} (V time, `straße` int)")]);
