@@ -7,13 +7,15 @@ FIELDS = [("account", "text(8)"), ("product", "text(4)"), ("amount", "decimal(15
           ("id", "text(32)"), ("text", "text(40)")]
 
 
-def job(name, attach=False):
+def job(name, attach=False, redrive=False):
     """A job file for the file that make_rows makes."""
     return f"""[job]
 name = "{name}"
 [source]
 format = "delimited"
 header = true
+{'[staging]' if redrive else ''}
+{'durability = "redrive"' if redrive else ''}
 [[record]]
 {'promotion = "attach"' if attach else ''}
 name = "posting"

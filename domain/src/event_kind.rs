@@ -24,6 +24,8 @@ crate::named! {
         WindowChanged = "window-changed",
         /// Every chunk of a run is committed, and staging is proven.
         Staged = "staged",
+        /// The database server had lost staged rows that it did not log, and they were loaded into staging again.
+        StagingRestored = "staging-restored",
         /// A run waits for approval.
         Paused = "paused",
         /// A run was approved.

@@ -47,6 +47,16 @@ pub enum PromoteBy {
     Attach,
 }
 
+/// Whether what is staged survives a crash of the database server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// It does: the server logs it.
+    #[default]
+    Logged,
+    /// It does not. The ledger does, and says which chunks are loaded into staging again.
+    Redrive,
+}
+
 /// Where a record type stands among those of its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordTypeSlot {

@@ -26,7 +26,7 @@ impl Own {
         self.dir.path()
     }
 
-    /// What `tests/servers` does with them: `start`, `stop`, `restart`.
+    /// What `tests/servers` does with them: `start`, `stop`, `restart`, `crash`.
     pub(crate) fn servers(&self, what: &str, which: &[&str]) {
         self.try_servers(what, which).unwrap_or_else(|said| panic!("{what} {which:?}: {said}"));
     }

@@ -27,6 +27,43 @@ fn rabbitmq_and_postgresql_are_restarted_and_the_run_reconciles() {
 
 #[test]
 #[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
+fn unlogged_staging_that_a_crash_of_postgresql_empties_is_loaded_again() {
+    const RECORDS: u64 = 20_000;
+    let own = Own::start();
+    let fleet = Fleet::new(own.urls(), postings(RECORDS));
+    fleet.desk.put_job("job.toml", &[("[limits]", "[staging]\ndurability = \"redrive\"\n[limits]")]);
+    let (_coordinator, _workers) = (fleet.coordinator(), fleet.workers());
+    let restored =
+        || fleet.numbers("SELECT count(*) FROM crossfoot_event WHERE kind = 'staging-restored'")[0];
+    let submit = [
+        "submit",
+        "job.toml",
+        "--source",
+        "in.csv",
+        "--chunk-bytes",
+        "8000",
+        "--pause-after",
+        "staged",
+        "--wait",
+    ];
+    // While it loads: some ranges are read back already then.
+    let submitted = fleet.start(&submit);
+    let chunks = fleet.desk.path("in.csv").metadata().unwrap().len() / 8000;
+    until("half of the chunks are committed", || fleet.committed() > chunks / 2);
+    own.servers("crash", &["postgres"]);
+    submitted.end_within(PATIENCE).prints(&["approve"]);
+    assert_eq!(restored(), 1);
+    assert_eq!(fleet.number("SELECT count(*) FROM stg_postings"), RECORDS);
+    // While it waits for approval.
+    own.servers("crash", &["postgres"]);
+    assert_eq!(fleet.number("SELECT count(*) FROM stg_postings"), 0);
+    fleet.run(&["approve", "--yes"]).exits(0).prints(&["RECONCILED"]);
+    assert_eq!(restored(), 2);
+    fleet.is_sound(RECORDS);
+}
+
+#[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn every_number_of_the_console_is_sqls_whatever_was_restarted() {
     const RECORDS: u64 = 20_000;
     let own = Own::start();

@@ -173,6 +173,9 @@ impl Coordinator {
         if run.state == RunState::Loading || run.state == RunState::Staged || how.approved {
             self.source_is_at_hand(&run, &job, how).await?;
             fault::around!("readbacks.clear", self.store.clear_readbacks(fence).await)?;
+            if run.state != RunState::Loading {
+                self.restage(&run, &job, fence, how).await?;
+            }
         }
         if run.state == RunState::Loading {
             let run_id = run.run_id;

@@ -6,6 +6,7 @@ use store::StoreError;
 use thiserror::Error;
 
 use crate::load::LoadError;
+use crate::split::again::SourceAgainError;
 use crate::split::wanted::{OpenSourceError, SourceWanted};
 use crate::verify::VerifyError;
 
@@ -21,6 +22,12 @@ pub enum RunError {
     /// The store failed, or someone else has the run.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database server lost what the run had staged.
+    #[error("the database server crashed and lost the run's unlogged staging (durability = \"redrive\")")]
+    StagingLost,
+    /// What staging lost cannot be made from the source again.
+    #[error("cannot load the chunks that staging lost from the source again: {0}")]
+    NotRestaged(#[from] SourceAgainError),
     /// The source cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -57,7 +64,9 @@ impl RunError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Load(LoadError::Broker(_)) | Self::Verify(VerifyError::Broker(_)) => true,
+            Self::StagingLost | Self::Load(LoadError::Broker(_)) | Self::Verify(VerifyError::Broker(_)) => {
+                true
+            }
             _ => self.store().is_some_and(StoreError::is_transient),
         }
     }

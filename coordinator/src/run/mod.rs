@@ -5,6 +5,7 @@ mod drive;
 mod ending;
 mod error;
 mod notify;
+mod restage;
 mod source;
 mod stages;
 

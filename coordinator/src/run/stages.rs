@@ -108,6 +108,7 @@ impl Coordinator {
             }
             .into());
         };
+        self.staging_stands(&run, job).await?;
         fault::around!("findings.clear", self.store.clear_findings(fence).await)?;
         self.phase(Phase::ApplyingRules, split.records);
         let given = given(&*self.store, &run, job).await?;
@@ -138,9 +139,10 @@ impl Coordinator {
         let StagingOutcome { reconciliation, mut summary, differing, footing, excludes } = outcome;
         // Model: `Reconcile`.
         let Ok(permit) = reconciliation.permit() else {
+            self.staging_stands(&run, job).await?;
             self.pinpoint_staging(&run, fence, job, how, &split, &differing).await?;
             self.name_footing(&run, fence, &footing).await?;
-            return self.fail(&run, fence, reconciliation.checks().to_vec(), &summary).await;
+            return self.fail((&run, job), fence, reconciliation.checks().to_vec(), &summary).await;
         };
         if pauses {
             return self.wait_for_approval(&run, fence, &reconciliation, &summary).await;
@@ -177,14 +179,14 @@ impl Coordinator {
                 if let Some(why) = findings.incomplete {
                     tracing::warn!(%why, "cannot trace every difference in final");
                 }
-                self.fail(&run, fence, [checks, of_final].concat(), &summary).await
+                self.fail((&run, job), fence, [checks, of_final].concat(), &summary).await
             }
             Promoted::Refused { check, may_be_keys } => {
                 let of_keys = if may_be_keys { self.count_keys(fence, job).await? } else { Vec::new() };
                 // If no key is at fault, final has another reason.
                 let refused = none_failed(&of_keys).then_some(check);
                 let checks = checks.into_iter().chain(of_keys).chain(refused).collect();
-                self.fail(&run, fence, checks, &summary).await
+                self.fail((&run, job), fence, checks, &summary).await
             }
         }
     }
@@ -212,11 +214,12 @@ impl Coordinator {
 
     async fn fail(
         &self,
-        run: &Run,
+        (run, job): (&Run, &Job),
         fence: Fence,
         checks: Vec<CheckResult>,
         summary: &Summary,
     ) -> Result<Ending, RunError> {
+        self.staging_stands(run, job).await?;
         // Model: `Fail`.
         self.store.keep_checks(fence, &checks, &summary.to_json()?).await?;
         let failed = failed_names(&checks);

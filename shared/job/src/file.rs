@@ -77,6 +77,9 @@ pub(super) struct JobFile {
     /// How many rejects a run may have.
     #[serde(default)]
     pub(super) limits: LimitsSection,
+    /// How rows are kept until they are promoted.
+    #[serde(default)]
+    pub(super) staging: StagingSection,
     /// What the job asks of the operators who decide about its runs.
     #[serde(default)]
     pub(super) approval: ApprovalSection,
@@ -165,6 +168,20 @@ pub(super) struct LimitsSection {
     #[serde(default)]
     #[schemars(schema_with = "values::count_or_share", extend("default" = 0, "examples" = ["0.1%", 25]))]
     pub(super) rejects: Option<Spanned<toml::Value>>,
+}
+
+/// How rows are kept until they are promoted.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StagingSection {
+    /// Whether staged rows survive a crash of the database server. `logged`: they do. `redrive`: the server does not log
+    /// them, which is faster; if it crashes before the run is promoted, it has none of them any more, and the coordinator
+    /// loads the chunks that the ledger has as committed into staging again, from the source. What is promoted is durable
+    /// either way. `redrive` needs a PostgreSQL store and a source that can be read again, and neither
+    /// `promotion = "attach"` nor rules with `on_breach = "hold"`, because such rows stay where they were staged.
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["logged", "redrive"], "default" = "logged", "examples" = ["redrive"]))]
+    pub(super) durability: Option<Spanned<String>>,
 }
 
 /// The JSON Schema of a job file.

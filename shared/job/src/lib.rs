@@ -32,7 +32,7 @@ use domain::approval::Approval;
 use domain::declared::Declared;
 use domain::fingerprint::Hash;
 use domain::footing::FootingPlan;
-use domain::layout::Layout;
+use domain::layout::{Durability, Layout};
 use domain::mask::Masks;
 use domain::reconcile::RejectLimit;
 use domain::rule::{Condition, Rule};
@@ -94,6 +94,8 @@ pub struct Job {
     pub target_url: Option<String>,
     /// How many rejects are allowed.
     pub reject_limit: RejectLimit,
+    /// Whether staging survives a crash of the database server.
+    pub durability: Durability,
     /// What the job requires of the people who decide about its runs.
     pub approval: Approval,
 }

@@ -29,7 +29,7 @@ use super::sessions::APPLICATION;
 use super::watched::Watch;
 
 /// Every version of the schema, in order. What was released is never changed: a new version is added.
-const MIGRATIONS: [(i64, &str, &str); 14] = [
+const MIGRATIONS: [(i64, &str, &str); 15] = [
     (1, "ledger", include_str!("0001_ledger.sql")),
     (2, "fleet", include_str!("0002_fleet.sql")),
     (3, "audit", include_str!("0003_audit.sql")),
@@ -44,6 +44,7 @@ const MIGRATIONS: [(i64, &str, &str); 14] = [
     (12, "resend", include_str!("0012_resend.sql")),
     (13, "retention", include_str!("0013_retention.sql")),
     (14, "comparison", include_str!("0014_comparison.sql")),
+    (15, "unlogged", include_str!("0015_unlogged.sql")),
 ];
 /// The text of every version of the schema.
 #[cfg(test)]

@@ -55,6 +55,9 @@ mod target;
 mod target_tests;
 #[cfg(test)]
 mod tests;
+mod unlogged;
+#[cfg(test)]
+mod unlogged_tests;
 mod watched;
 #[cfg(test)]
 mod watched_tests;

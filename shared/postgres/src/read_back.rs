@@ -27,7 +27,7 @@ use super::tables::{partition, quoted_table};
 use super::watched::Watch;
 
 /// About how many bytes of the source a window has.
-const WINDOW_BYTES: i64 = 8 << 20;
+const WINDOW_BYTES: i64 = 4 << 20;
 
 /// Rows are found by the index on their chunk, or they would all be read for each window; a window is sorted in memory.
 /// Without processes to help: starting one costs more than it would read.

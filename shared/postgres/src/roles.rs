@@ -29,7 +29,7 @@ const COMMITTED: &str = "SELECT, UPDATE (state, reason, writer_starts, started_b
 
 /// What each role may do with each table of the ledger, in the order of [`ProcessRole::ALL`].
 #[rustfmt::skip]
-const RIGHTS: [(&str, [&str; 5]); 21] = [
+const RIGHTS: [(&str, [&str; 5]); 22] = [
     ("crossfoot_schema",        ["SELECT", "SELECT", "SELECT", "SELECT", "SELECT"]),
     ("crossfoot_store",         ["SELECT, INSERT", "SELECT", "SELECT", "SELECT", "SELECT"]),
     ("crossfoot_message_key",   ["SELECT, INSERT, DELETE", "SELECT", "SELECT", "", ""]),
@@ -51,6 +51,7 @@ const RIGHTS: [(&str, [&str; 5]); 21] = [
     ("crossfoot_event",         ["SELECT, INSERT", "SELECT, INSERT", "SELECT, INSERT", "SELECT", "SELECT"]),
     ("crossfoot_readback",      ["SELECT, INSERT, DELETE", "SELECT, INSERT", "SELECT, INSERT", "SELECT", "SELECT"]),
     ("crossfoot_token",         ["SELECT, INSERT, UPDATE", "", "", "SELECT", ""]),
+    ("crossfoot_unlogged",      ["SELECT, INSERT", "", "", "", ""]),
 ];
 
 /// The roles of one store.
@@ -274,7 +275,8 @@ mod tests {
     #[test]
     fn every_table_of_the_ledger_has_its_rights() {
         let mut made: Vec<_> = super::super::connect::migrations()
-            .flat_map(|sql| sql.split("CREATE TABLE ").skip(1))
+            .flat_map(|sql| ["CREATE TABLE ", "CREATE UNLOGGED TABLE "].map(|made| sql.split(made).skip(1)))
+            .flatten()
             .filter_map(|rest| rest.split_whitespace().next())
             .chain(["crossfoot_schema"])
             .collect();

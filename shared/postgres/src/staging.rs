@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::ids::{RunId, WorkerId};
-use domain::layout::Layout;
+use domain::ids::{ChunkNo, RunId, WorkerId};
+use domain::layout::{Durability, Layout};
 use domain::table::TableName;
 use job::Job;
 use sqlx::postgres::PgConnection;
@@ -19,7 +19,7 @@ use store::database::{Connection as _, Lock};
 use store::model::{ChunkRange, CommitOutcome};
 use store::names::{columns, table as quoted_table};
 use store::staging::{Booking, Staging, stands_against};
-use store::{Blocks, StoreError};
+use store::{Blocks, Fence, StoreError};
 use wire::Batch;
 
 use super::connect::{PostgresStore, take_back, to_its_end};
@@ -35,12 +35,77 @@ const COPY_BYTES: usize = 256 << 10;
 
 /// A batch made ready: nothing is left to be done under locks but to send it.
 struct Ready {
-    job: Arc<Job>,
-    batch: Batch,
-    run_id: RunId,
+    of: Encoded,
     booking: Booking,
+}
+
+/// A batch, and its rows as they are sent.
+pub(crate) struct Encoded {
+    pub(crate) job: Arc<Job>,
+    pub(crate) batch: Batch,
+    pub(crate) run_id: RunId,
     /// Of each record type.
     rows: Vec<Vec<u8>>,
+}
+
+impl Encoded {
+    /// The rows of `batch` as `writer` writes them.
+    pub(crate) fn of(job: Arc<Job>, batch: Batch, writer: WorkerId) -> Result<Self, StoreError> {
+        check_types(&batch, &job)?;
+        let rows = job.layouts().zip(&batch.rows).zip(&batch.by_type).map(|((layout, rows), accepted)| {
+            rows::encode(layout, rows::Rows { batch: &batch, rows, accepted: *accepted }, writer)
+        });
+        let rows = rows.collect::<Result<_, _>>()?;
+        Ok(Self { run_id: RunId::from_bytes(batch.run_id), rows, job, batch })
+    }
+
+    /// Sends them into the run's partitions, of which none is locked meanwhile.
+    pub(crate) async fn copy(&self, connection: &mut PgConnection, watch: &Watch) -> Result<(), StoreError> {
+        for place in 0..self.rows.len() {
+            self.copy_rows(connection, watch, place).await?;
+        }
+        Ok(())
+    }
+
+    /// The run's partitions of staging, in the order of the job's record types.
+    fn partitions(&self) -> Vec<TableName> {
+        self.job.layouts().map(|layout| partition(&layout.staging, self.run_id)).collect()
+    }
+
+    async fn copy_rows(
+        &self,
+        connection: &mut PgConnection,
+        watch: &Watch,
+        place: usize,
+    ) -> Result<(), StoreError> {
+        let accepted = self.batch.by_type[place];
+        if accepted == 0 {
+            return Ok(());
+        }
+        let layout = &self.job.records[place].layout;
+        let names = layout.fields.iter().map(|field| field.name.as_str());
+        let sql = format!(
+            "COPY {} (run_id, chunk_no, record_no, worker_id, {}) FROM STDIN (FORMAT binary)",
+            quoted_table(&partition(&layout.staging, self.run_id)),
+            columns("", names)
+        );
+        let mut copy = connection.copy_in_raw(&sql).await?;
+        for piece in self.rows[place].chunks(COPY_BYTES) {
+            if let Err(error) = copy.send(piece).await {
+                // The connection is lost, and this cannot succeed either; the first error says why.
+                let _ = copy.abort("cannot send the rows").await;
+                return Err(error.into());
+            }
+            watch.heard();
+        }
+        let rows = copy.finish().await?;
+        if rows == accepted {
+            Ok(())
+        } else {
+            let chunk_no = self.batch.chunk_no;
+            Err(damaged(format!("chunk {chunk_no}: {accepted} rows were sent and {rows} stored")))
+        }
+    }
 }
 
 /// The result of trying to commit.
@@ -80,18 +145,8 @@ impl Staging for PostgresStore {
     ) -> Result<CommitOutcome, StoreError> {
         let (store, job) = (self.clone(), Arc::clone(job));
         to_its_end(async move {
-            check_types(&batch, &job)?;
-            let rows =
-                job.layouts().zip(&batch.rows).zip(&batch.by_type).map(|((layout, rows), accepted)| {
-                    rows::encode(layout, rows::Rows { batch: &batch, rows, accepted: *accepted }, writer)
-                });
-            let ready = Arc::new(Ready {
-                run_id: RunId::from_bytes(batch.run_id),
-                booking: Booking::of(&batch, writer)?,
-                rows: rows.collect::<Result<_, _>>()?,
-                job,
-                batch,
-            });
+            let booking = Booking::of(&batch, writer)?;
+            let ready = Arc::new(Ready { of: Encoded::of(job, batch, writer)?, booking });
             loop {
                 match fault::around!("commit", store.try_to_commit(&ready).await)? {
                     Tried::Done(outcome) => return Ok(outcome),
@@ -100,7 +155,7 @@ impl Staging for PostgresStore {
                         store
                             .change(move |connection| {
                                 Box::pin(async move {
-                                    make_partitions(connection, &place, &one.job, one.run_id).await
+                                    make_partitions(connection, &place, &one.of.job, one.of.run_id).await
                                 })
                             })
                             .await?;
@@ -110,8 +165,31 @@ impl Staging for PostgresStore {
         })
         .await
     }
+
     async fn read_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks {
         self.stream_staging(run_id, layout, range)
+    }
+
+    async fn is_staging_lost(&self, job: &Job, run_id: RunId) -> Result<bool, StoreError> {
+        match job.durability {
+            Durability::Logged => Ok(false),
+            Durability::Redrive => self.lost_unlogged(run_id).await,
+        }
+    }
+
+    async fn staging_gaps(&self, fence: Fence, job: &Job, max: u32) -> Result<Vec<ChunkNo>, StoreError> {
+        let tables = job.layouts().map(|layout| partition(&layout.staging, fence.run_id)).collect();
+        self.gaps(fence, tables, max).await
+    }
+
+    async fn restage(
+        &self,
+        fence: Fence,
+        job: &Arc<Job>,
+        batch: Batch,
+        writer: WorkerId,
+    ) -> Result<(), StoreError> {
+        self.put_back(fence, Encoded::of(Arc::clone(job), batch, writer)?).await
     }
 }
 
@@ -139,7 +217,7 @@ async fn make_partitions(
     run_id: RunId,
 ) -> Result<(), StoreError> {
     for layout in job.layouts() {
-        make_partition(connection, place, &layout.staging, run_id).await?;
+        make_partition(connection, place, (&layout.staging, job.durability), run_id).await?;
     }
     Ok(())
 }
@@ -155,63 +233,26 @@ async fn are_there(connection: &mut PgConnection, tables: &[TableName]) -> Resul
 }
 
 async fn commit(connection: &mut PgConnection, watch: &Watch, ready: &Ready) -> Result<Tried, StoreError> {
-    let tables: Vec<_> = ready.job.layouts().map(|layout| partition(&layout.staging, ready.run_id)).collect();
+    let Encoded { batch, run_id, .. } = &ready.of;
     // A look, and no lock: what is committed already need not be sent.
-    if let Some(outcome) = stands_against(&mut Ledger(connection), &ready.batch, "").await? {
+    if let Some(outcome) = stands_against(&mut Ledger(connection), batch, "").await? {
         return Ok(Tried::Done(outcome));
     }
-    if ready.batch.accepted > 0 && !are_there(connection, &tables).await? {
+    if batch.accepted > 0 && !are_there(connection, &ready.of.partitions()).await? {
         return Ok(Tried::NoPartition);
     }
-    for (place, table) in tables.iter().enumerate() {
-        copy_rows(connection, watch, ready, place, table).await?;
-    }
+    ready.of.copy(connection, watch).await?;
     fault::point!("commit.rows.after");
     // From here on the run's state and the chunk stay as they are.
     let mut ledger = Ledger(connection);
-    ledger.share(Lock::State(ready.run_id)).await?;
+    ledger.share(Lock::State(*run_id)).await?;
     let lock_c = ledger.syntax().lock_c;
-    if let Some(outcome) = stands_against(&mut ledger, &ready.batch, lock_c).await? {
+    if let Some(outcome) = stands_against(&mut ledger, batch, lock_c).await? {
         return Ok(Tried::Done(outcome));
     }
     ready.booking.clone().put(&mut ledger).await?;
     fault::point!("commit.recorded.after");
     Ok(Tried::Done(CommitOutcome::Committed))
-}
-
-async fn copy_rows(
-    connection: &mut PgConnection,
-    watch: &Watch,
-    ready: &Ready,
-    place: usize,
-    table: &TableName,
-) -> Result<(), StoreError> {
-    let accepted = ready.batch.by_type[place];
-    if accepted == 0 {
-        return Ok(());
-    }
-    let names = ready.job.records[place].layout.fields.iter().map(|field| field.name.as_str());
-    let sql = format!(
-        "COPY {} (run_id, chunk_no, record_no, worker_id, {}) FROM STDIN (FORMAT binary)",
-        quoted_table(table),
-        columns("", names)
-    );
-    let mut copy = connection.copy_in_raw(&sql).await?;
-    for piece in ready.rows[place].chunks(COPY_BYTES) {
-        if let Err(error) = copy.send(piece).await {
-            // The connection is lost, and this cannot succeed either; the first error says why.
-            let _ = copy.abort("cannot send the rows").await;
-            return Err(error.into());
-        }
-        watch.heard();
-    }
-    let rows = copy.finish().await?;
-    if rows == accepted {
-        Ok(())
-    } else {
-        let chunk_no = ready.batch.chunk_no;
-        Err(damaged(format!("chunk {chunk_no}: {accepted} rows were sent and {rows} stored")))
-    }
 }
 
 /// Makes the planner know the run's rows: autovacuum leaves them alone, and without it every join is a guess.

@@ -3,7 +3,7 @@
 //! Staging, and a table of runs, are ours to the letter. The final table may be the user's: see [`super::final_table`].
 
 use domain::ids::RunId;
-use domain::layout::Layout;
+use domain::layout::{Durability, Layout};
 use domain::table::TableName;
 use domain::value::FieldType;
 use sqlx::postgres::PgConnection;
@@ -19,6 +19,7 @@ use super::fit::{TYPES, column_type};
 use super::found::{Found, UNLOGGED, collation, columns_of, is_there, not_bytewise, relation, unmade};
 use super::place::Place;
 use super::roles::share_with_workers;
+use super::unlogged;
 
 /// The table of a run's staged rows, a partition of `staging`: both names fit into PostgreSQL's 63 bytes.
 pub(crate) fn partition(staging: &TableName, run_id: RunId) -> TableName {
@@ -140,7 +141,7 @@ async fn different(
 pub(crate) async fn make_partition(
     connection: &mut PgConnection,
     place: &Place,
-    staging: &TableName,
+    (staging, durability): (&TableName, Durability),
     run_id: RunId,
 ) -> Result<(), StoreError> {
     lock(connection, Lock::Partition(run_id)).await?;
@@ -151,8 +152,15 @@ pub(crate) async fn make_partition(
     place.begin_making(connection).await?;
     let made = name.clone();
     let (name, staging) = (quoted_table(&name), quoted_table(staging));
+    let unlogged = match durability {
+        Durability::Logged => "",
+        Durability::Redrive => {
+            unlogged::mark(connection, run_id).await?;
+            "UNLOGGED "
+        }
+    };
     let statements = format!(
-        "CREATE TABLE {name} (LIKE {staging}) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
+        "CREATE {unlogged}TABLE {name} (LIKE {staging}) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
          ALTER TABLE {name} ADD CHECK (run_id = '{run_id}'::uuid);
          CREATE INDEX ON {name} USING brin (chunk_no) WITH (pages_per_range = 16);
          ALTER TABLE {staging} ATTACH PARTITION {name} FOR VALUES IN ('{run_id}');"

@@ -1,6 +1,6 @@
 //! What each database's tables can hold, asked before anything is loaded.
 
-use domain::layout::Layout;
+use domain::layout::{Durability, Layout};
 use domain::rule::Condition;
 use domain::table::TableName;
 use domain::value::FieldType;
@@ -85,6 +85,15 @@ pub enum TooWide {
         /// The database that has no partitions.
         dialect: Dialect,
     },
+    /// The database has no tables that it does not log.
+    #[error(
+        "{dialect} logs every table; remove `durability = \"redrive\"`, or use a PostgreSQL store",
+        dialect = dialect.name()
+    )]
+    Unlogged {
+        /// The database that logs every table.
+        dialect: Dialect,
+    },
     /// Two tables' partitions would have one name.
     #[error(
         "the tables {other} and {one} start with the same {} letters, which name PostgreSQL's partitions of \
@@ -123,6 +132,9 @@ impl Dialect {
     /// # Errors
     /// [`TooWide`]: record, count and limit.
     pub fn holds(self, job: &Job) -> Result<(), TooWide> {
+        if self == Self::Sqlite && job.durability == Durability::Redrive {
+            return Err(TooWide::Unlogged { dialect: self });
+        }
         let looked_up = job.rules.iter().filter_map(|rule| match &rule.condition {
             Condition::References { table, .. } => Some((rule.record, table)),
             _ => None,
@@ -257,6 +269,16 @@ mod tests {
                 assert!(refused.contains(says), "{refused}");
             }
         }
+    }
+
+    #[test]
+    fn staging_that_is_not_logged_needs_a_database_that_has_it() {
+        let text = job(1, "text(1)", false)
+            .text
+            .replace("[[record]]", "[staging]\ndurability = \"redrive\"\n[[record]]");
+        let job = Job::parse("j.toml", &text.replacen("[staging]", "\n[staging]", 1)).unwrap();
+        assert_eq!(Dialect::Postgres.holds(&job), Ok(()));
+        assert!(Dialect::Sqlite.holds(&job).unwrap_err().to_string().contains("SQLite logs every table"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use ambassador::delegatable_trait;
 use async_trait::async_trait;
 use domain::amount::Amount;
 use domain::bytes::ByteShares;
-use domain::ids::{RunId, WorkerId};
+use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::layout::Layout;
 use domain::rule::RuleOutcome;
 use domain::start::{Objection, may_commit};
@@ -16,7 +16,7 @@ use wire::{Batch, Reject, WireAmount};
 use crate::database::Connection;
 use crate::model::{ChunkRange, CommitOutcome};
 use crate::param::{Column, Insert, Param};
-use crate::{Blocks, StoreError, damaged, params};
+use crate::{Blocks, Fence, StoreError, damaged, params};
 
 /// The job's staging tables: each adapter moves rows in bulk in its own way.
 #[async_trait]
@@ -47,6 +47,36 @@ pub trait Staging: Send + Sync {
     ) -> Result<CommitOutcome, StoreError>;
     /// Reads staging back: the rows of one record type, and the rejects.
     async fn read_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks;
+    /// Whether the database lost what the run had staged, and nobody has put it back since. Only where the job says that
+    /// staging need not survive a crash of the server.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn is_staging_lost(&self, _job: &Job, _run_id: RunId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+    /// The committed chunks of which staging lacks the accepted records: the first `max` of them, ascending. If there are
+    /// none, staging counts as whole from now on.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn staging_gaps(&self, _fence: Fence, _job: &Job, _max: u32) -> Result<Vec<ChunkNo>, StoreError> {
+        Ok(Vec::new())
+    }
+    /// Puts the rows of a committed chunk back into staging, as rows of the writer that committed it. The ledger has all
+    /// the rest of it. The chunk is one that [`Staging::staging_gaps`] named under the same fence.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database; nothing was put back then.
+    async fn restage(
+        &self,
+        _fence: Fence,
+        _job: &Arc<Job>,
+        batch: Batch,
+        _writer: WorkerId,
+    ) -> Result<(), StoreError> {
+        Err(damaged(format!("chunk {}: staging has its rows, and they were to be put back", batch.chunk_no)))
+    }
 }
 
 impl From<Objection> for CommitOutcome {

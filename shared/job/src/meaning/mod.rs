@@ -4,6 +4,7 @@ mod attest;
 mod control;
 mod copybook;
 mod declared;
+mod durability;
 mod encoding;
 mod framing;
 mod item;
@@ -108,6 +109,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     let attest_within = attest::within(raw.attest.as_ref())?;
     let (targets, target_url) = targets::targets(&raw.target, &records)?;
     let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;
+    let durability = durability::durability(&raw.staging, &records, &rules)?;
     let mut job = Job {
         name: name.clone(),
         description: raw.job.description,
@@ -130,6 +132,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         targets,
         target_url,
         reject_limit,
+        durability,
         approval: Approval { four_eyes: raw.approval.four_eyes, require_reason: raw.approval.require_reason },
     };
     job.encodings = encoding::listed(&raw.source, &job)?;
