@@ -304,8 +304,8 @@ pub(crate) fn cores() -> usize {
     available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 64)
 }
 
-/// Starts the workers of this process: by default one processor per core and two writers, of which each is joined with a
-/// processor. Starts none if the broker is shared with workers in other processes.
+/// Starts the workers of this process: by default one processor per core and two writers. Starts none if the broker
+/// is shared with workers in other processes.
 pub(crate) fn embedded_fleet(settings: &Settings, coordinator: &Coordinator) -> worker::Fleet {
     let or = |set: usize, default: usize| match (is_embedded(settings), set) {
         (false, _) => 0,
@@ -319,5 +319,5 @@ pub(crate) fn embedded_fleet(settings: &Settings, coordinator: &Coordinator) -> 
         parts: Arc::new(Parts::anywhere()),
         ..WorkerContext::new(Arc::clone(&coordinator.post))
     };
-    worker::Fleet::start_joined(with, &coordinator.host, processors, writers)
+    worker::Fleet::start(with, &coordinator.host, processors, writers)
 }

@@ -14,42 +14,15 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Starts them, named `processor-1` and so on. What a processor makes goes to any of the writers.
+    /// Starts them, named `processor-1` and so on.
     #[must_use]
     pub fn start(with: WorkerContext, host: &str, processors: usize, writers: usize) -> Self {
-        let fleet = Self { tasks: TaskTracker::new(), with };
-        fleet.start_more(host, (1, processors), (1, writers));
-        fleet
-    }
-
-    /// The same, but as many of them as there are of both roles are joined: what a processor makes is committed by the
-    /// writer of its number ([`crate::joined`]), and does not become a message.
-    #[must_use]
-    pub fn start_joined(with: WorkerContext, host: &str, processors: usize, writers: usize) -> Self {
-        let fleet = Self { tasks: TaskTracker::new(), with };
-        let jobs = Arc::new(Jobs::default());
-        let pairs = processors.min(writers);
-        for number in 1..=pairs {
-            let (with, jobs) = (fleet.with.clone(), Arc::clone(&jobs));
-            let of = |role| identity(role, number, host);
-            let (processor, writer) = (of(Role::Processor), of(Role::Writer));
-            fleet.tasks.spawn(async move {
-                let ended = crate::joined::run(&with, (&processor, &writer), &jobs).await;
-                told(ended.map_err(|error| error.to_string()), &processor);
-            });
-        }
-        fleet.start_more(host, (pairs + 1, processors), (pairs + 1, writers));
-        fleet
-    }
-
-    /// Starts workers of one role each, with the numbers from the first to the last one.
-    fn start_more(&self, host: &str, processors: (usize, usize), writers: (usize, usize)) {
-        let jobs = Arc::new(Jobs::default());
-        for (role, (first, last)) in [(Role::Processor, processors), (Role::Writer, writers)] {
-            for number in first..=last {
-                let (with, jobs) = (self.with.clone(), Arc::clone(&jobs));
-                let identity = identity(role, number, host);
-                self.tasks.spawn(async move {
+        let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());
+        for (role, count) in [(Role::Processor, processors), (Role::Writer, writers)] {
+            for number in 1..=count {
+                let (with, jobs) = (with.clone(), Arc::clone(&jobs));
+                let identity = Identity { name: format!("{}-{number}", role.name()), host: host.into() };
+                tasks.spawn(async move {
                     let ended = match role {
                         Role::Processor => crate::processor::run(&with, &identity, &jobs)
                             .await
@@ -58,11 +31,14 @@ impl Fleet {
                             .await
                             .map_err(|error| error.to_string()),
                     };
-                    told(ended, &identity);
+                    if let Err(error) = ended {
+                        tracing::error!(%error, worker = identity.name, "worker ended");
+                    }
                 });
             }
         }
-        self.tasks.close();
+        tasks.close();
+        Self { tasks, with }
     }
 
     /// Stops the workers, which finish their current messages, and closes the broker.
@@ -70,15 +46,5 @@ impl Fleet {
         self.with.stop.cancel();
         self.with.post.broker().close().await;
         self.tasks.wait().await;
-    }
-}
-
-fn identity(role: Role, number: usize, host: &str) -> Identity {
-    Identity { name: format!("{}-{number}", role.name()), host: host.into() }
-}
-
-fn told<T>(ended: Result<T, String>, identity: &Identity) {
-    if let Err(error) = ended {
-        tracing::error!(%error, worker = identity.name, "worker ended");
     }
 }

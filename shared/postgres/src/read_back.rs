@@ -196,7 +196,7 @@ async fn by_window(
         }
         first = end;
     }
-    out.flush().await
+    Ok(())
 }
 
 async fn copy_out(
