@@ -1,5 +1,6 @@
 //! What is done about a run whose staging the database server lost in a crash, because the job has it not logged
-//! (`durability = "redrive"`): the chunks that the ledger has as committed are loaded into staging again, from the source.
+//! (`durability = "redrive"`): the chunks that the ledger has as committed are loaded into staging again, from the
+//! source.
 //!
 //! The ledger stays as it is: what a chunk holds, who processed and who wrote it, its rejects. What is put back is read
 //! back and compared with it like everything else.

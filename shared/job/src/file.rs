@@ -174,11 +174,12 @@ pub(super) struct LimitsSection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StagingSection {
-    /// Whether staged rows survive a crash of the database server. `logged`: they do. `redrive`: the server does not log
-    /// them, which is faster; if it crashes before the run is promoted, it has none of them any more, and the coordinator
-    /// loads the chunks that the ledger has as committed into staging again, from the source. What is promoted is durable
-    /// either way. `redrive` needs a PostgreSQL store and a source that can be read again, and neither
-    /// `promotion = "attach"` nor rules with `on_breach = "hold"`, because such rows stay where they were staged.
+    /// Whether staged rows survive a crash of the database server. `logged`: they do. `redrive`: the server does not
+    /// log them, which is faster; if it crashes before the run is promoted, it has none of them any more, and the
+    /// coordinator loads the chunks that the ledger has as committed into staging again, from the source. What is
+    /// promoted is durable either way. `redrive` needs a PostgreSQL store and a source that can be read again, and
+    /// neither `promotion = "attach"` nor rules with `on_breach = "hold"`, because such rows stay where they were
+    /// staged.
     #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["logged", "redrive"], "default" = "logged", "examples" = ["redrive"]))]
     pub(super) durability: Option<Spanned<String>>,

@@ -18,6 +18,7 @@ use store::by_type::check_types;
 use store::database::{Connection as _, Lock};
 use store::model::{ChunkRange, CommitOutcome};
 use store::names::{columns, table as quoted_table};
+use store::runs::hold_fence;
 use store::staging::{Booking, Staging, stands_against};
 use store::{Blocks, Fence, StoreError};
 use wire::Batch;
@@ -189,7 +190,14 @@ impl Staging for PostgresStore {
         batch: Batch,
         writer: WorkerId,
     ) -> Result<(), StoreError> {
-        self.put_back(fence, Encoded::of(Arc::clone(job), batch, writer)?).await
+        let rows = Encoded::of(Arc::clone(job), batch, writer)?;
+        self.change_watched("putting staged rows back", move |connection, watch| {
+            Box::pin(async move {
+                hold_fence(&mut Ledger(connection), fence).await?;
+                rows.copy(connection, &watch).await
+            })
+        })
+        .await
     }
 }
 

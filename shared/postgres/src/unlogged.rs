@@ -1,4 +1,4 @@
-//! Staging that the server does not log: whether a crash has emptied it, and its rows put back.
+//! Staging that the server does not log: whether a crash has emptied it, and of which chunks.
 //!
 //! A table of the same kind tells: `crossfoot_unlogged` has a row for each run whose staging is whole. When the server
 //! recovers from a crash, or a standby takes over, it empties both, and never one of them alone.
@@ -13,7 +13,6 @@ use store::{Fence, StoreError};
 
 use super::connect::{Id, PostgresStore};
 use super::ledger::{Ledger, damaged};
-use super::staging::Encoded;
 
 /// Notes that the run's staging is whole.
 pub(crate) async fn mark(connection: &mut PgConnection, run_id: RunId) -> Result<(), StoreError> {
@@ -34,9 +33,9 @@ impl PostgresStore {
         .await
     }
 
-    /// The first `max` committed chunks of which no row is in the run's partitions, `tables`. A crash leaves nothing of a
-    /// chunk: its rows were committed together. If no chunk is missing, the run's staging is noted to be whole, in the
-    /// same transaction: a crash in between ends that too.
+    /// The first `max` committed chunks of which no row is in the run's partitions, `tables`. A crash leaves nothing
+    /// of a chunk: its rows were committed together. If no chunk is missing, the run's staging is noted to be whole,
+    /// in the same transaction: a crash in between ends that too.
     pub(crate) async fn gaps(
         &self,
         fence: Fence,
@@ -69,17 +68,6 @@ impl PostgresStore {
                     mark(connection, fence.run_id).await?;
                 }
                 Ok(gaps)
-            })
-        })
-        .await
-    }
-
-    /// Puts the rows of a chunk back that staging lost.
-    pub(crate) async fn put_back(&self, fence: Fence, rows: Encoded) -> Result<(), StoreError> {
-        self.change_watched("putting staged rows back", move |connection, watch| {
-            Box::pin(async move {
-                hold_fence(&mut Ledger(connection), fence).await?;
-                rows.copy(connection, &watch).await
             })
         })
         .await

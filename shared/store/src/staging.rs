@@ -47,24 +47,24 @@ pub trait Staging: Send + Sync {
     ) -> Result<CommitOutcome, StoreError>;
     /// Reads staging back: the rows of one record type, and the rejects.
     async fn read_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks;
-    /// Whether the database lost what the run had staged, and nobody has put it back since. Only where the job says that
-    /// staging need not survive a crash of the server.
+    /// Whether the database lost what the run had staged, and nobody has put it back since. Only where the job says
+    /// that staging need not survive a crash of the server.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn is_staging_lost(&self, _job: &Job, _run_id: RunId) -> Result<bool, StoreError> {
         Ok(false)
     }
-    /// The committed chunks of which staging lacks the accepted records: the first `max` of them, ascending. If there are
-    /// none, staging counts as whole from now on.
+    /// The committed chunks of which staging lacks the accepted records: the first `max` of them, ascending. If there
+    /// are none, staging counts as whole from now on.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn staging_gaps(&self, _fence: Fence, _job: &Job, _max: u32) -> Result<Vec<ChunkNo>, StoreError> {
         Ok(Vec::new())
     }
-    /// Puts the rows of a committed chunk back into staging, as rows of the writer that committed it. The ledger has all
-    /// the rest of it. The chunk is one that [`Staging::staging_gaps`] named under the same fence.
+    /// Puts the rows of a committed chunk back into staging, as rows of the writer that committed it. The ledger has
+    /// all the rest of it. The chunk is one that [`Staging::staging_gaps`] named under the same fence.
     ///
     /// # Errors
     /// [`StoreError`] of the database; nothing was put back then.

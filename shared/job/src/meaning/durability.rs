@@ -7,7 +7,8 @@ use super::{Checked, fault, fault_advised};
 use crate::RecordType;
 use crate::file::StagingSection;
 
-/// Reads `[staging] durability`. What stays in staging, or goes on from there as it is, must survive what final survives.
+/// Reads `[staging] durability`. What stays in staging, or goes on from there as it is, must survive what final
+/// survives.
 pub(super) fn durability(
     section: &StagingSection,
     records: &[RecordType],
@@ -38,8 +39,8 @@ pub(super) fn durability(
         return fault_advised(
             spanned.span(),
             format!(
-                "the records that rule {} holds are in staging and nowhere else, so that staging must survive a crash of \
-                 the server",
+                "the records that rule {} holds are in staging and nowhere else, so that staging must survive a \
+                 crash of the server",
                 rule.name
             ),
             "remove `durability`, or `on_breach = \"hold\"`",
