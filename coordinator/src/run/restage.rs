@@ -8,17 +8,18 @@
 use std::sync::Arc;
 
 use domain::event_kind::EventKind;
+use domain::ids::ChunkNo;
 use job::Job;
 use serde_json::json;
-use store::Fence;
 use store::model::Run;
+use store::{Fence, StoreError};
 use wire::Batch;
 
 use crate::context::coordinator::Coordinator;
 use crate::progress::Phase;
 use crate::run::ending::Drive;
 use crate::run::error::RunError;
-use crate::split::again::SourceAgain;
+use crate::split::again::{SourceAgain, SourceAgainError};
 
 /// How many of the chunks that are missing are listed at a time.
 const GAPS_MAX: u32 = 100_000;
@@ -36,7 +37,7 @@ impl Coordinator {
             return Ok(());
         }
         tracing::warn!("the server lost unlogged staging in a crash; loading committed chunks into it again");
-        self.phase(Phase::Loading, 0);
+        self.phase(Phase::Loading, run.split.map_or(0, |split| split.records));
         let source = self.open_source(run, job, how)?;
         let (mut chunks, mut records) = (0_u64, 0);
         // The list is made again until it is empty: the server may crash once more.
@@ -47,15 +48,8 @@ impl Coordinator {
             }
             let mut again = SourceAgain::open(job, &source)?;
             for chunk_no in gaps {
-                let row = self.store.chunks(run.run_id, chunk_no.0, 1).await?.pop();
-                let Some(row) = row.filter(|row| row.cut.chunk_no == chunk_no) else { continue };
-                let Some(committed) = &row.committed else { continue };
-                let (processor, writer) = (committed.processor, committed.writer);
-                let decoded = again.chunk(&row)?.decoded;
-                let batch = Batch::of(run.run_id.to_bytes(), &row.cut, decoded, processor);
-                let accepted = batch.accepted;
-                self.store.restage(fence, job, batch, writer).await?;
-                (chunks, records) = (chunks + 1, records + accepted);
+                records += self.restage_chunk((run, chunk_no), job, fence, &mut again).await?;
+                chunks += 1;
                 self.watch.send_modify(|now| now.done = records);
             }
         }
@@ -63,6 +57,34 @@ impl Coordinator {
         let entry = self.entry(run.run_id, EventKind::StagingRestored, &detail);
         self.store.log_under(fence, entry).await?;
         Ok(())
+    }
+
+    /// Puts the rows of one chunk back that staging lacks, and says how many. A chunk that would still lack them is an
+    /// error: it would be listed again without end.
+    async fn restage_chunk(
+        &self,
+        (run, chunk_no): (&Run, ChunkNo),
+        job: &Arc<Job>,
+        fence: Fence,
+        again: &mut SourceAgain,
+    ) -> Result<u64, RunError> {
+        let row = self.store.chunks(run.run_id, chunk_no.0, 1).await?.pop();
+        let Some((row, committed)) = row
+            .filter(|row| row.cut.chunk_no == chunk_no)
+            .and_then(|row| row.committed.clone().map(|committed| (row, committed)))
+        else {
+            let what = format!("chunk {chunk_no} of run {} is committed, and it is not", run.run_id);
+            return Err(StoreError::Damaged { what }.into());
+        };
+        let decoded = again.chunk(&row)?.decoded;
+        let batch = Batch::of(run.run_id.to_bytes(), &row.cut, decoded, committed.processor);
+        let accepted = batch.accepted;
+        if accepted != committed.accepted {
+            let reason = format!("it has {accepted} accepted records, and had {}", committed.accepted);
+            return Err(SourceAgainError::Decode { chunk_no, reason }.into());
+        }
+        self.store.restage(fence, job, batch, committed.writer).await?;
+        Ok(accepted)
     }
 
     /// Refuses to judge a run by staging that the server has just lost: it is driven again, and put back first.
