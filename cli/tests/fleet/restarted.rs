@@ -7,6 +7,8 @@ use crate::numbers::{every_number_is_sqls, with_bad_dates};
 use crate::own::Own;
 use crate::servers::{Fleet, PATIENCE, until};
 
+const SUBMIT: [&str; 7] = ["submit", "job.toml", "--source", "in.csv", "--chunk-bytes", "8000", "--wait"];
+
 #[test]
 #[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn rabbitmq_and_postgresql_are_restarted_and_the_run_reconciles() {
@@ -14,8 +16,7 @@ fn rabbitmq_and_postgresql_are_restarted_and_the_run_reconciles() {
     let own = Own::start();
     let fleet = Fleet::new(own.urls(), postings(RECORDS));
     let (_coordinator, _workers) = (fleet.coordinator(), fleet.workers());
-    let submit = ["submit", "job.toml", "--source", "in.csv", "--chunk-bytes", "8000", "--wait"];
-    let submitted = fleet.start(&submit);
+    let submitted = fleet.start(&SUBMIT);
     let chunks = fleet.desk.path("in.csv").metadata().unwrap().len() / 8000;
     until("some chunks are committed", || fleet.committed() > chunks / 8);
     own.servers("restart", &["rabbitmq"]);
@@ -35,19 +36,8 @@ fn unlogged_staging_that_a_crash_of_postgresql_empties_is_loaded_again() {
     let (_coordinator, _workers) = (fleet.coordinator(), fleet.workers());
     let restored =
         || fleet.numbers("SELECT count(*) FROM crossfoot_event WHERE kind = 'staging-restored'")[0];
-    let submit = [
-        "submit",
-        "job.toml",
-        "--source",
-        "in.csv",
-        "--chunk-bytes",
-        "8000",
-        "--pause-after",
-        "staged",
-        "--wait",
-    ];
     // While it loads: some ranges are read back already then.
-    let submitted = fleet.start(&submit);
+    let submitted = fleet.start(&[&SUBMIT[..], &["--pause-after", "staged"]].concat());
     let chunks = fleet.desk.path("in.csv").metadata().unwrap().len() / 8000;
     until("half of the chunks are committed", || fleet.committed() > chunks / 2);
     own.servers("crash", &["postgres"]);
@@ -76,8 +66,7 @@ fn every_number_of_the_console_is_sqls_whatever_was_restarted() {
     };
     let compare = |console: &Console| every_number_is_sqls(console, &|query| fleet.numbers(query));
     let (console, _workers) = (coordinator(), fleet.workers());
-    let submitted =
-        fleet.start(&["submit", "job.toml", "--source", "in.csv", "--chunk-bytes", "8000", "--wait"]);
+    let submitted = fleet.start(&SUBMIT);
     until("some chunks are committed", || fleet.committed() > 10);
     // Both are restarted while it loads; chunks are then handed out again, and counts come twice.
     own.servers("restart", &["rabbitmq"]);

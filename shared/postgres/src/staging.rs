@@ -41,17 +41,17 @@ struct Ready {
 }
 
 /// A batch, and its rows as they are sent.
-pub(crate) struct Encoded {
-    pub(crate) job: Arc<Job>,
-    pub(crate) batch: Batch,
-    pub(crate) run_id: RunId,
+struct Encoded {
+    job: Arc<Job>,
+    batch: Batch,
+    run_id: RunId,
     /// Of each record type.
     rows: Vec<Vec<u8>>,
 }
 
 impl Encoded {
     /// The rows of `batch` as `writer` writes them.
-    pub(crate) fn of(job: Arc<Job>, batch: Batch, writer: WorkerId) -> Result<Self, StoreError> {
+    fn of(job: Arc<Job>, batch: Batch, writer: WorkerId) -> Result<Self, StoreError> {
         check_types(&batch, &job)?;
         let rows = job.layouts().zip(&batch.rows).zip(&batch.by_type).map(|((layout, rows), accepted)| {
             rows::encode(layout, rows::Rows { batch: &batch, rows, accepted: *accepted }, writer)
@@ -61,16 +61,11 @@ impl Encoded {
     }
 
     /// Sends them into the run's partitions, of which none is locked meanwhile.
-    pub(crate) async fn copy(&self, connection: &mut PgConnection, watch: &Watch) -> Result<(), StoreError> {
+    async fn copy(&self, connection: &mut PgConnection, watch: &Watch) -> Result<(), StoreError> {
         for place in 0..self.rows.len() {
             self.copy_rows(connection, watch, place).await?;
         }
         Ok(())
-    }
-
-    /// The run's partitions of staging, in the order of the job's record types.
-    fn partitions(&self) -> Vec<TableName> {
-        self.job.layouts().map(|layout| partition(&layout.staging, self.run_id)).collect()
     }
 
     async fn copy_rows(
@@ -179,8 +174,7 @@ impl Staging for PostgresStore {
     }
 
     async fn staging_gaps(&self, fence: Fence, job: &Job, max: u32) -> Result<Vec<ChunkNo>, StoreError> {
-        let tables = job.layouts().map(|layout| partition(&layout.staging, fence.run_id)).collect();
-        self.gaps(fence, tables, max).await
+        self.gaps(fence, partitions(job, fence.run_id), max).await
     }
 
     async fn restage(
@@ -230,6 +224,11 @@ async fn make_partitions(
     Ok(())
 }
 
+/// The run's partitions of staging, in the order of the job's record types.
+fn partitions(job: &Job, run_id: RunId) -> Vec<TableName> {
+    job.layouts().map(|layout| partition(&layout.staging, run_id)).collect()
+}
+
 /// Whether all of `tables` are there.
 async fn are_there(connection: &mut PgConnection, tables: &[TableName]) -> Result<bool, StoreError> {
     let sql = "SELECT bool_and(to_regclass(t) IS NOT NULL) AS x FROM unnest($1::text[]) t";
@@ -246,7 +245,7 @@ async fn commit(connection: &mut PgConnection, watch: &Watch, ready: &Ready) -> 
     if let Some(outcome) = stands_against(&mut Ledger(connection), batch, "").await? {
         return Ok(Tried::Done(outcome));
     }
-    if batch.accepted > 0 && !are_there(connection, &ready.of.partitions()).await? {
+    if batch.accepted > 0 && !are_there(connection, &partitions(&ready.of.job, *run_id)).await? {
         return Ok(Tried::NoPartition);
     }
     ready.of.copy(connection, watch).await?;

@@ -6,31 +6,26 @@
 use domain::ids::{ChunkNo, RunId};
 use domain::table::TableName;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Row as _};
+use store::database::{Connection as _, Database as _};
 use store::names::table as quoted_table;
 use store::runs::hold_fence;
-use store::{Fence, StoreError};
+use store::{Fence, StoreError, params};
 
-use super::connect::{Id, PostgresStore};
-use super::ledger::{Ledger, damaged};
+use super::connect::PostgresStore;
+use super::ledger::Ledger;
 
 /// Notes that the run's staging is whole.
 pub(crate) async fn mark(connection: &mut PgConnection, run_id: RunId) -> Result<(), StoreError> {
     let sql = "INSERT INTO crossfoot_unlogged (run_id) VALUES ($1) ON CONFLICT DO NOTHING";
-    sqlx::query(sql).bind(Id(run_id)).execute(connection).await?;
+    Ledger(connection).execute(sql, params![run_id]).await?;
     Ok(())
 }
 
 impl PostgresStore {
     /// Whether the run's staging is not whole.
     pub(crate) async fn lost_unlogged(&self, run_id: RunId) -> Result<bool, StoreError> {
-        self.change(move |connection| {
-            Box::pin(async move {
-                let sql = "SELECT NOT EXISTS (SELECT FROM crossfoot_unlogged WHERE run_id = $1) AS lost";
-                Ok(sqlx::query(sql).bind(Id(run_id)).fetch_one(connection).await?.try_get("lost")?)
-            })
-        })
-        .await
+        let sql = "SELECT 1 AS n FROM crossfoot_unlogged WHERE run_id = $1";
+        Ok(self.fetch(sql, params![run_id]).await?.is_empty())
     }
 
     /// The first `max` committed chunks of which no row is in the run's partitions, `tables`. A crash leaves nothing
@@ -54,20 +49,14 @@ impl PostgresStore {
                 let sql = format!(
                     "SELECT c.chunk_no FROM crossfoot_chunk c
                      WHERE c.run_id = $1 AND c.state = 'committed' AND c.accepted > 0{}
-                     ORDER BY c.chunk_no LIMIT {max}",
+                     ORDER BY c.chunk_no LIMIT $2",
                     tables.iter().map(lacks).collect::<String>()
                 );
-                let rows = sqlx::query(AssertSqlSafe(sql)).bind(Id(fence.run_id)).fetch_all(&mut *connection);
-                let chunk_no = |row: sqlx::postgres::PgRow| {
-                    let number: i64 = row.try_get("chunk_no")?;
-                    let number = u64::try_from(number).map_err(|_| damaged(format!("chunk {number}")))?;
-                    Ok::<_, StoreError>(ChunkNo(number))
-                };
-                let gaps = rows.await?.into_iter().map(chunk_no).collect::<Result<Vec<_>, _>>()?;
-                if gaps.is_empty() {
+                let rows = Ledger(connection).fetch(&sql, params![fence.run_id, max]).await?;
+                if rows.is_empty() {
                     mark(connection, fence.run_id).await?;
                 }
-                Ok(gaps)
+                rows.iter().map(|row| row.get("chunk_no").map(ChunkNo)).collect()
             })
         })
         .await

@@ -39,6 +39,14 @@ async fn crash(subject: &Subject) {
     }
 }
 
+/// A run that is loaded, and has lost what it had staged; and how its source was cut.
+async fn crashed(subject: &Subject) -> (Loading, Vec<ChunkCut>) {
+    let loading = Loading::begin(&subject.store, &unlogged(), 1).await;
+    let cuts = loading.load(&records()).await;
+    crash(subject).await;
+    (loading, cuts)
+}
+
 async fn is_lost(loading: &Loading) -> bool {
     loading.store.is_staging_lost(&loading.job, loading.run_id).await.unwrap()
 }
@@ -94,9 +102,7 @@ async fn what_a_crash_took_is_named_and_put_back_as_it_was() {
 #[ignore = "needs PostgreSQL: run ./test"]
 async fn a_second_crash_while_rows_are_put_back_is_seen() {
     let subject = make().await;
-    let loading = Loading::begin(&subject.store, &unlogged(), 1).await;
-    let cuts = loading.load(&records()).await;
-    crash(&subject).await;
+    let (loading, cuts) = crashed(&subject).await;
     assert_eq!(gaps(&loading, 10).await, [0, 2]);
     let first = batch(&loading, &cuts, 0);
     loading.store.restage(loading.fence, &loading.job, first, loading.writer).await.unwrap();
@@ -111,9 +117,7 @@ async fn a_second_crash_while_rows_are_put_back_is_seen() {
 #[ignore = "needs PostgreSQL: run ./test"]
 async fn who_lost_the_run_puts_nothing_back() {
     let subject = make().await;
-    let loading = Loading::begin(&subject.store, &unlogged(), 1).await;
-    let cuts = loading.load(&records()).await;
-    crash(&subject).await;
+    let (loading, cuts) = crashed(&subject).await;
     let old = store::Fence { epoch: loading.fence.epoch + 1, ..loading.fence };
     let refused = loading.store.staging_gaps(old, &loading.job, 10).await.unwrap_err();
     assert!(matches!(refused, store::StoreError::Fenced { .. }), "{refused}");
